@@ -1,0 +1,124 @@
+"""The errors of the metal room: what happened, where, what was tried, what was last seen, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+__all__ = [
+    "BmcError",
+    "BmcFault",
+    "Cancelled",
+    "ClusterError",
+    "HostError",
+    "HostFault",
+    "MetalError",
+    "PlanRefused",
+    "SettingsError",
+]
+
+
+class MetalError(Exception):
+    """A failure a person has to read at 3 a.m.
+
+    :ivar what: the failure in one clause, without the host's name.
+    :ivar host: inventory name, or None where no single host is concerned.
+    :ivar tried: what was attempted, in order.
+    :ivar seen: the last thing observed.
+    :ivar next_step: what the reader should do.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        host: str | None = None,
+        tried: Sequence[str] = (),
+        seen: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        self.what = what
+        self.host = host
+        self.tried = tuple(tried)
+        self.seen = seen
+        self.next_step = next_step
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        lines = [f"{self.host}: {self.what}" if self.host else self.what]
+        if self.tried:
+            lines.append("  tried: " + "; ".join(self.tried))
+        if self.seen:
+            lines.append("  last seen: " + self.seen)
+        if self.next_step:
+            lines.append("  next: " + self.next_step)
+        return "\n".join(lines)
+
+
+class SettingsError(MetalError):
+    """The configuration is wrong; nothing was touched.
+
+    :ivar problems: one line each: path, value, what is allowed.
+    """
+
+    def __init__(self, problems: Sequence[str], *, next_step: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("configuration refused:\n  " + "\n  ".join(self.problems), next_step=next_step)
+
+
+class PlanRefused(MetalError):
+    """The wanted change is understood and not allowed; nothing was touched."""
+
+
+class Cancelled(MetalError):
+    """The run was interrupted while waiting; the next run resumes."""
+
+
+class BmcFault(StrEnum):
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    AUTH = "authentication"
+    PRIVILEGE = "privilege"
+    NO_SLOT = "no session slot"
+    SUITE = "cipher suite"
+    PROTOCOL = "protocol"
+    COMMAND = "command refused"
+    NOT_APPLIED = "not applied"
+
+
+class BmcError(MetalError):
+    """A BMC did not do what it was asked.
+
+    :ivar fault: the class of failure; retry rules go by it.
+    :ivar code: IPMI completion code or HTTP status, where there is one.
+    """
+
+    def __init__(self, what: str, *, fault: BmcFault, code: int | None = None, **kw: object) -> None:
+        self.fault = fault
+        self.code = code
+        super().__init__(what, **kw)  # type: ignore[arg-type]
+
+
+class HostFault(StrEnum):
+    UNREACHABLE = "unreachable"
+    AUTH = "authentication"
+    HOST_KEY = "host key"
+    COMMAND = "command failed"
+    NOT_READY = "not ready"
+    NOT_OURS = "not ours"
+    TIMEOUT = "timeout"
+
+
+class HostError(MetalError):
+    """A host could not be reached, is not the one expected, or a command on it failed.
+
+    :ivar fault: the class of failure; retry rules go by it.
+    """
+
+    def __init__(self, what: str, *, fault: HostFault, **kw: object) -> None:
+        self.fault = fault
+        super().__init__(what, **kw)  # type: ignore[arg-type]
+
+
+class ClusterError(MetalError):
+    """Docker, Swarm, Consul or the container manager did not reach the wanted state."""

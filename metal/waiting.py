@@ -1,0 +1,113 @@
+"""Waiting with a deadline, a cancel and a last thing seen: the only way this project waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from metal.errors import Cancelled, MetalError
+
+__all__ = ["Deadline", "Pending", "Run", "wait_until"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every act is given: how to stop, how to tell, what time it is.
+
+    :ivar cancel: set when the engine or the user asks to stop.
+    :ivar progress: takes one short line; shown on the resource where there is one.
+    :ivar clock: monotonic seconds.
+    """
+
+    cancel: threading.Event = field(default_factory=threading.Event)
+    progress: Callable[[str], None] = lambda line: None
+    clock: Callable[[], float] = time.monotonic
+
+    def pause(self, seconds: float, *, host: str | None = None) -> None:
+        """Wait `seconds`, or raise :class:`Cancelled` at once when the run is cancelled."""
+        if self.cancel.wait(max(0.0, seconds)):
+            raise Cancelled("cancelled while waiting", host=host, next_step="run the same command again; it resumes")
+
+    def deadline(self, seconds: float) -> Deadline:
+        return Deadline(self.clock() + seconds, seconds, self)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A point in time that covers a whole operation, retries included.
+
+    :ivar at: monotonic seconds.
+    :ivar seconds: the length it was made with, for messages.
+    """
+
+    at: float
+    seconds: float
+    run: Run
+
+    @property
+    def remaining(self) -> float:
+        return self.at - self.run.clock()
+
+    @property
+    def passed(self) -> bool:
+        return self.remaining <= 0
+
+    def within(self, seconds: float) -> Deadline:
+        """The earlier of this deadline and `seconds` from now."""
+        return Deadline(min(self.at, self.run.clock() + seconds), min(seconds, max(0.0, self.remaining)), self.run)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A probe's answer for "not yet".
+
+    :ivar seen: what was observed; ends up in the error at the deadline.
+    """
+
+    seen: str
+
+
+def wait_until(
+    what: str,
+    probe: Callable[[], T | Pending],
+    *,
+    deadline: Deadline,
+    fail: Callable[[str, str], MetalError],
+    interval: float = 1.0,
+    host: str | None = None,
+    passing: tuple[type[MetalError], ...] = (),
+) -> T:
+    """Call `probe` until it returns something other than :class:`Pending`.
+
+    :param what: what is waited for, as a clause ("SSH answers"); shown as progress.
+    :param fail: makes the error at the deadline from (what, last thing seen).
+    :param interval: seconds between the end of one probe and the start of the next.
+    :param passing: errors of a probe that count as "not yet".
+    :raises Cancelled: when the run is cancelled.
+    """
+    run = deadline.run
+    started = run.clock()
+    last = "nothing yet"
+    shown = ""
+    while True:
+        try:
+            answer: Any = probe()
+        except passing as error:
+            answer = Pending(str(error).replace("\n", " "))
+        if not isinstance(answer, Pending):
+            return answer  # type: ignore[no-any-return]
+        last = answer.seen
+        line = f"waiting: {what} ({last}), {run.clock() - started:.0f} s of {deadline.seconds:.0f} s"
+        if line != shown:
+            run.progress(f"{host}: {line}" if host else line)
+            shown = line
+        if deadline.remaining <= interval:
+            error = fail(what, last)
+            error.host = error.host or host
+            raise error
+        run.pause(interval, host=host)
