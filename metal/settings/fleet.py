@@ -1,0 +1,306 @@
+"""The resolved settings: the whole wanted state as frozen plain values, complete and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from metal.settings.access import Access, BmcAddress
+
+__all__ = [
+    "Artifact",
+    "ClusterWish",
+    "ConsulWish",
+    "Deadlines",
+    "DestroyRule",
+    "DockerWish",
+    "Fleet",
+    "HostFacts",
+    "HostWish",
+    "Identity",
+    "Limits",
+    "ManagerDriver",
+    "ManagerWish",
+    "OnLeave",
+    "PowerWish",
+    "Purpose",
+    "ReadyFloors",
+    "SwarmWish",
+]
+
+
+class Purpose(StrEnum):
+    """What a pool's hosts are for; each includes the ones before it, except FREE, which holds nothing."""
+
+    FREE = "free"
+    READY = "ready"
+    DOCKER = "docker"
+    SWARM = "swarm"
+
+    @property
+    def has_docker(self) -> bool:
+        return self in (Purpose.DOCKER, Purpose.SWARM)
+
+
+class PowerWish(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+class OnLeave(StrEnum):
+    """What becomes of a host that leaves its cluster, or of the stack's hosts at destroy."""
+
+    KEEP = "keep"
+    OFF = "off"
+    REINSTALL = "reinstall"
+
+
+class DestroyRule(StrEnum):
+    ALLOW = "allow"
+    REFUSE = "refuse"
+
+
+class ManagerDriver(StrEnum):
+    NONE = "none"
+    STACKENGINE = "stackengine"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that a host downloads itself.
+
+    :ivar sha256: 64 hex digits, or None where `sha256_url` is given.
+    :ivar sha256_url: where the digest is read from; only a private address, for a lab (docs/settings.md).
+    """
+
+    version: str
+    url: str
+    sha256: str | None = None
+    sha256_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may do at most.
+
+    :ivar bmc_sessions: BMC sessions open at once, over all BMCs.
+    :ivar bmc_per_subnet: the same in one /24 (IPv6: /64).
+    :ivar max_unavailable: hosts of a pool disrupted at once, where the pool says nothing.
+    """
+
+    destroy: DestroyRule = DestroyRule.ALLOW
+    bmc_sessions: int = 64
+    bmc_per_subnet: int = 16
+    max_unavailable: int = 1
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """The longest that each kind of wait may last, in seconds."""
+
+    bmc: float = 15
+    power: float = 120
+    probe: float = 60
+    boot: float = 900
+    ssh: float = 300
+    ready: float = 300
+    packages: float = 900
+    engine: float = 300
+    consul: float = 180
+    swarm: float = 300
+    drain: float = 300
+    manager: float = 180
+    evict: float = 60
+
+
+@dataclass(frozen=True)
+class ReadyFloors:
+    """What a host must have at least to count as ready.
+
+    :ivar os: allowed releases as `id-version` of os-release ("debian-12"); empty allows any supported one.
+    :ivar clock_skew: seconds between the host's clock and ours.
+    :ivar memory: bytes.
+    """
+
+    os: tuple[str, ...] = ()
+    clock_skew: float = 5
+    cpus: int = 1
+    memory: int = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class DockerWish:
+    """The engine on every host that has one.
+
+    :ivar package: package name ("docker.io", "docker-ce").
+    :ivar version: version or glob ("20.10.24*"), as the package family matches it.
+    :ivar daemon: merged into daemon.json under what we set ourselves.
+    """
+
+    package: str = "docker.io"
+    version: str = "*"
+    daemon: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SwarmWish:
+    """Settings of one swarm.
+
+    `address_pool`, `subnet_size`, `data_path_port` and `interface` exist at its birth only.
+
+    :ivar address_pool: CIDR that overlay networks are cut from.
+    :ivar subnet_size: prefix length of one overlay network.
+    :ivar interface: interface whose address is advertised; None means the host's inventory address.
+    :ivar port: the client port with mutual TLS on managers.
+    """
+
+    address_pool: str = "10.0.0.0/8"
+    subnet_size: int = 24
+    data_path_port: int = 4789
+    interface: str | None = None
+    port: int = 2475
+
+
+@dataclass(frozen=True)
+class ConsulWish:
+    datacenter: str
+
+
+@dataclass(frozen=True)
+class ManagerWish:
+    """The container manager of one cluster.
+
+    :ivar key: profile name of the vendor's key; never the key.
+    :ivar artifact: None for driver `none`.
+    """
+
+    driver: ManagerDriver = ManagerDriver.NONE
+    key: str = "default"
+    artifact: Artifact | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Rotation numbers of what is derived from the seed; a raised one rotates."""
+
+    ca: int = 1
+    gossip: int = 1
+    acl: int = 1
+
+
+@dataclass(frozen=True)
+class ClusterWish:
+    """One cluster. All tuples hold host names in the order of the settings, workers sorted by name.
+
+    :ivar managers: swarm managers.
+    :ivar workers: every other host of the cluster's swarm pools.
+    :ivar consul_servers: the rest of the cluster runs client agents.
+    :ivar container_managers: nodes of the container manager's ring; empty for driver `none`.
+    """
+
+    name: str
+    managers: tuple[str, ...]
+    workers: tuple[str, ...]
+    consul_servers: tuple[str, ...]
+    container_managers: tuple[str, ...]
+    swarm: SwarmWish
+    consul: ConsulWish
+    manager: ManagerWish
+    identity: Identity
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every host of the cluster, managers first."""
+        return self.managers + self.workers
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What the inventory says about one host, with what the stack says about touching it.
+
+    :ivar bmc: None for a host without one.
+    :ivar serial: chassis serial number, checked against the host where given.
+    :ivar uuid: system UUID, lower case, checked where given.
+    :ivar macs: lower case, colons; at least one must be found on the host where given.
+    :ivar hold: why nobody may dial this host; None means it is free to use.
+    :ivar lost: will never answer again; the living side evicts it.
+    :ivar protected: refuses removal and reinstall.
+    :ivar blank: nothing on its disks is worth looking for before a first install.
+    """
+
+    name: str
+    access: Access
+    bmc: BmcAddress | None
+    serial: str | None
+    uuid: str | None
+    macs: tuple[str, ...]
+    rack: str | None
+    hold: str | None
+    lost: bool
+    protected: bool
+    blank: bool
+
+
+@dataclass(frozen=True)
+class HostWish(HostFacts):
+    """What one host in a pool shall be, flat and complete.
+
+    :ivar generation: 0 never installs; n means installed at least n times by us.
+    :ivar cluster: only for purpose swarm.
+    :ivar labels: swarm node labels, pool and host merged, host wins.
+    :ivar max_unavailable: hosts of its pool that may be disrupted at once.
+    """
+
+    generation: int
+    purpose: Purpose
+    pool: str
+    power: PowerWish
+    cluster: str | None
+    is_manager: bool
+    is_consul_server: bool
+    is_container_manager: bool
+    labels: Mapping[str, str]
+    on_leave: OnLeave
+    on_destroy: OnLeave
+    max_unavailable: int
+
+    @property
+    def life(self) -> str:
+        """The machine life: `g<n>`, `g<n>-free` or `g<n>-off`. A new life of the chain is not a new install."""
+        if self.power is PowerWish.OFF:
+            return f"g{self.generation}-off"
+        if self.purpose is Purpose.FREE:
+            return f"g{self.generation}-free"
+        return f"g{self.generation}"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The whole wanted state of one stack.
+
+    :ivar owner: `project/stack`; written on every host that is ours.
+    :ivar hosts: every host that is in a pool, by name.
+    :ivar clusters: by name.
+    :ivar consul: the Consul binary; None where there is no cluster.
+    :ivar unmanaged: hosts of the inventory in no pool; never touched, known so that a chain can be taken down.
+    """
+
+    owner: str
+    hosts: Mapping[str, HostWish]
+    clusters: Mapping[str, ClusterWish]
+    limits: Limits
+    deadlines: Deadlines
+    ready: ReadyFloors
+    docker: DockerWish
+    consul: Artifact | None
+    unmanaged: Mapping[str, HostFacts] = field(default_factory=dict)
+
+    def facts(self, host: str) -> HostFacts | None:
+        """The inventory's word on a host, in a pool or not; None where the inventory no longer has it."""
+        return self.hosts.get(host) or self.unmanaged.get(host)
+
+    def members(self, cluster: str) -> Iterator[HostWish]:
+        """The hosts of a cluster, managers first."""
+        return (self.hosts[name] for name in self.clusters[cluster].hosts)
