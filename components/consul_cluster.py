@@ -1,0 +1,63 @@
+"""ConsulCluster: the store that keeps track of a swarm's nodes, formed before the swarm is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.inputs import cluster_inputs, consul_member_inputs
+from metal.plan.quorum import membership
+from metal.settings.fleet import ClusterWish, DestroyRule, Fleet
+from providers.cluster_identity import ClusterIdentity
+from providers.cluster_plan import ClusterPlan
+from providers.consul_member import ConsulMember
+from providers.formed import ConsulFormed
+from providers.host_ready import HostReady
+
+__all__ = ["ConsulCluster"]
+
+
+class ConsulCluster(pulumi.ComponentResource):
+    """A cluster's identity and plan, its Consul servers, then its Consul clients.
+
+    :ivar plan: refuses a change that would cost quorum, at preview.
+    :ivar members: by host name.
+    """
+
+    def __init__(
+        self,
+        cluster: ClusterWish,
+        fleet: Fleet,
+        ready: Mapping[str, HostReady],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("metalswarm:index:ConsulCluster", cluster.name, None, opts)
+        inputs = cluster_inputs(cluster, fleet.owner)
+        rotation = {"ca": cluster.identity.ca, "gossip": cluster.identity.gossip, "acl": cluster.identity.acl}
+        self.identity = ClusterIdentity(
+            cluster.name,
+            {**inputs, "identity": rotation},
+            pulumi.ResourceOptions(parent=self, protect=fleet.limits.destroy is DestroyRule.REFUSE),
+        )
+        self.plan = ClusterPlan(
+            cluster.name,
+            {**inputs, "membership": membership(fleet, cluster.name).to_dict()},
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.formed = ConsulFormed(
+            cluster.name,
+            {**inputs, "up": self.identity.id},
+            pulumi.ResourceOptions(parent=self, depends_on=[self.plan]),
+        )
+        self.members: dict[str, ConsulMember] = {}
+        for name in cluster.hosts:
+            host = fleet.hosts[name]
+            # Servers form the cluster that the barrier waits for; only clients may wait for the barrier.
+            first: list[pulumi.Resource] = [self.plan] if host.is_consul_server else [self.plan, self.formed]
+            self.members[name] = ConsulMember(
+                name,
+                consul_member_inputs(host, fleet, cluster, ready[name].id, ready[name].host_key),
+                pulumi.ResourceOptions(parent=self, depends_on=first),
+            )
+        self.register_outputs({})

@@ -1,0 +1,49 @@
+"""Every component of a stack, built from its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from components.consul_cluster import ConsulCluster
+from components.docker_host import DockerHost
+from components.ready_host import ReadyHost
+from components.stackengine import StackEngine
+from components.swarm_cluster import SwarmCluster
+from metal.settings.fleet import Fleet, ManagerDriver
+from providers.docker_engine import DockerEngine
+from providers.host_ready import HostReady
+
+__all__ = ["BuiltFleet", "build_fleet"]
+
+
+@dataclass
+class BuiltFleet:
+    """The components, by host or cluster name."""
+
+    hosts: dict[str, ReadyHost] = field(default_factory=dict)
+    docker: dict[str, DockerHost] = field(default_factory=dict)
+    consul: dict[str, ConsulCluster] = field(default_factory=dict)
+    swarms: dict[str, SwarmCluster] = field(default_factory=dict)
+    managers: dict[str, StackEngine] = field(default_factory=dict)
+
+
+def build_fleet(fleet: Fleet) -> BuiltFleet:
+    """Register every resource that `fleet` asks for."""
+    built = BuiltFleet()
+    ready: dict[str, HostReady] = {}
+    engines: dict[str, DockerEngine] = {}
+    for name, host in fleet.hosts.items():
+        built.hosts[name] = ReadyHost(host, fleet)
+        link = built.hosts[name].ready
+        if link is None:
+            continue
+        ready[name] = link
+        if host.purpose.has_docker:
+            built.docker[name] = DockerHost(host, fleet, link)
+            engines[name] = built.docker[name].engine
+    for name, cluster in fleet.clusters.items():
+        consul = built.consul[name] = ConsulCluster(cluster, fleet, ready)
+        swarm = built.swarms[name] = SwarmCluster(cluster, fleet, ready, engines, consul)
+        if cluster.manager.driver is not ManagerDriver.NONE:
+            built.managers[name] = StackEngine(cluster, fleet, ready, swarm)
+    return built

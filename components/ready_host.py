@@ -1,0 +1,30 @@
+"""ReadyHost: one server from whatever it is now to ready state."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.inputs import boot_device_inputs, host_ready_inputs, power_inputs
+from metal.settings.fleet import Fleet, HostWish, PowerWish
+from providers.boot_device import BootDevice
+from providers.host_ready import HostReady
+from providers.power import Power
+
+__all__ = ["ReadyHost"]
+
+
+class ReadyHost(pulumi.ComponentResource):
+    """BootDevice -> Power -> HostReady. A host that is wanted off ends with its power link.
+
+    :ivar ready: the last link, or None for a host that is wanted off.
+    """
+
+    def __init__(self, host: HostWish, fleet: Fleet, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("metalswarm:index:ReadyHost", host.name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), own)
+        power = Power(host.name, power_inputs(host, fleet.owner, boot.id), own)
+        self.ready: HostReady | None = None
+        if host.power is PowerWish.ON:
+            self.ready = HostReady(host.name, host_ready_inputs(host, fleet, power.id), own)
+        self.register_outputs({})

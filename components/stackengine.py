@@ -1,0 +1,48 @@
+"""StackEngine: the container manager on every node of a cluster, managing from the nodes the user chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.inputs import cluster_inputs, manager_node_inputs
+from components.swarm_cluster import SwarmCluster
+from metal.settings.fleet import ClusterWish, Fleet
+from providers.formed import RingFormed
+from providers.host_ready import HostReady
+from providers.manager_node import ManagerNode
+
+__all__ = ["StackEngine"]
+
+
+class StackEngine(pulumi.ComponentResource):
+    """The ring in order, then every other node, registered in both directions.
+
+    :ivar nodes: by host name.
+    """
+
+    def __init__(
+        self,
+        cluster: ClusterWish,
+        fleet: Fleet,
+        ready: Mapping[str, HostReady],
+        swarm: SwarmCluster,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("metalswarm:index:StackEngine", cluster.name, None, opts)
+        self.formed = RingFormed(
+            cluster.name,
+            {**cluster_inputs(cluster, fleet.owner), "up": swarm.formed.id},
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.nodes: dict[str, ManagerNode] = {}
+        for name in cluster.hosts:
+            host = fleet.hosts[name]
+            first: list[pulumi.Resource] = [] if host.is_container_manager else [self.formed]
+            self.nodes[name] = ManagerNode(
+                name,
+                manager_node_inputs(host, fleet.owner, cluster, swarm.nodes[name].id, ready[name].host_key),
+                pulumi.ResourceOptions(parent=self, depends_on=first),
+            )
+        self.register_outputs({})

@@ -1,0 +1,53 @@
+"""SwarmCluster: Docker engines that know each other, masters chosen by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.consul_cluster import ConsulCluster
+from components.inputs import cluster_inputs, swarm_node_inputs
+from metal.settings.fleet import ClusterWish, Fleet
+from providers.docker_engine import DockerEngine
+from providers.formed import SwarmFormed
+from providers.host_ready import HostReady
+from providers.swarm_node import SwarmNode
+
+__all__ = ["SwarmCluster"]
+
+
+class SwarmCluster(pulumi.ComponentResource):
+    """Managers one at a time, then every worker at once; each enters Consul before it joins.
+
+    :ivar nodes: by host name.
+    """
+
+    def __init__(
+        self,
+        cluster: ClusterWish,
+        fleet: Fleet,
+        ready: Mapping[str, HostReady],
+        engines: Mapping[str, DockerEngine],
+        consul: ConsulCluster,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("metalswarm:index:SwarmCluster", cluster.name, None, opts)
+        self.formed = SwarmFormed(
+            cluster.name,
+            {**cluster_inputs(cluster, fleet.owner), "up": consul.identity.id},
+            pulumi.ResourceOptions(parent=self, depends_on=[consul.plan, consul.formed]),
+        )
+        self.nodes: dict[str, SwarmNode] = {}
+        for name in cluster.hosts:
+            host = fleet.hosts[name]
+            # Managers form the swarm that the barrier waits for; only workers may wait for the barrier.
+            first: list[pulumi.Resource] = [consul.plan] if host.is_manager else [consul.plan, self.formed]
+            self.nodes[name] = SwarmNode(
+                name,
+                swarm_node_inputs(
+                    host, fleet.owner, cluster, engines[name].id, consul.members[name].id, ready[name].host_key
+                ),
+                pulumi.ResourceOptions(parent=self, depends_on=first),
+            )
+        self.register_outputs({})

@@ -1,0 +1,97 @@
+"""Bring chassis power to where a life wants it; the only place that switches hosts on and off."""
+
+from __future__ import annotations
+
+from metal.bmc.protocol import BootTarget, Power
+from metal.chassis.observe import observe_marker
+from metal.chassis.wish import ChassisWish
+from metal.errors import HostError, HostFault
+from metal.host.marker import Marker
+from metal.plan.boot import MarkerSight
+from metal.settings.access import BmcAddress
+from metal.settings.fleet import OnLeave, PowerWish
+from metal.site import Site
+from metal.waiting import Pending, wait_until
+
+__all__ = ["reach_power", "read_power", "release_power"]
+
+# How long a system is given to stop in order before its power is cut.
+SOFT_OFF = 30.0
+
+
+def read_power(site: Site, bmc: BmcAddress) -> str:
+    """`on` or `off`, as the BMC says now."""
+    with site.bmcs.open(bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
+        return session.power().value
+
+
+def reach_power(site: Site, wish: ChassisWish) -> str:
+    """Switch the host so that its life's boot happens: on, off, or through an install that was armed.
+
+    A running host is power-cycled only when a network boot is armed and not consumed, which only :func:`arm_boot`
+    does. Running it again after a crash finds the override consumed and leaves the host alone.
+
+    :returns: the state reached, `on` or `off`.
+    """
+    if wish.bmc is None:
+        return PowerWish.ON.value
+    armed = False
+    with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.power)) as bmc:
+        now = bmc.power()
+        device = bmc.boot_device()
+        armed = device.target is BootTarget.PXE and device.once
+        if wish.power is PowerWish.ON or armed:
+            if now is Power.OFF:
+                bmc.power_on()
+            elif armed:
+                bmc.power_cycle()
+        elif now is Power.ON:
+            bmc.power_off(soft=SOFT_OFF)
+    if wish.power is PowerWish.OFF and armed:
+        _await_fresh_system(site, wish)
+        with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.power)) as bmc:
+            bmc.power_off(soft=SOFT_OFF)
+    return wish.power.value
+
+
+def release_power(site: Site, wish: ChassisWish, what: OnLeave) -> None:
+    """Leave the chassis as the settings say for a host that is given back.
+
+    :param what: keep it as it is, switch it off (soft, then hard), or reinstall it and leave it running.
+    :raises BmcError: the BMC does not answer, unless the inventory says `lost: true`.
+    """
+    if wish.bmc is None or what is OnLeave.KEEP or wish.lost:
+        return
+    with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.power)) as bmc:
+        if what is OnLeave.OFF:
+            bmc.power_off(soft=SOFT_OFF)
+            return
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        if bmc.power() is Power.ON:
+            bmc.power_cycle()
+        else:
+            bmc.power_on()
+    _await_fresh_system(site, wish)
+
+
+def _await_fresh_system(site: Site, wish: ChassisWish) -> None:
+    def fresh() -> bool | Pending:
+        seen = observe_marker(site, wish.access)
+        if seen is MarkerSight.ABSENT:
+            return True
+        return Pending(f"the old life {seen.life}" if isinstance(seen, Marker) else "SSH does not answer")
+
+    wait_until(
+        "the freshly installed system",
+        fresh,
+        deadline=site.run.deadline(site.fleet.deadlines.boot),
+        fail=lambda what, seen: HostError(
+            f"{what} did not come up",
+            fault=HostFault.TIMEOUT,
+            tried=("network boot, once", "power"),
+            seen=seen,
+            next_step="look at the host's console and at the installer's log; then run the same command again",
+        ),
+        interval=2.0,
+        host=wish.host,
+    )

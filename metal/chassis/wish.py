@@ -1,0 +1,34 @@
+"""What is wanted of one chassis, as the resources hand it down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metal.settings.access import Access, BmcAddress
+from metal.settings.fleet import OnLeave, PowerWish
+
+__all__ = ["ChassisWish"]
+
+
+@dataclass(frozen=True)
+class ChassisWish:
+    """One host's metal.
+
+    :ivar bmc: None for a host without one; such a host is used as it runs and is never switched.
+    :ivar generation: installed at least that often by us; 0 never installs.
+    :ivar power: state to hold once the host is in its life.
+    :ivar on_leave: what becomes of the host when it leaves its pool.
+    :ivar on_destroy: the same when the stack is destroyed.
+    """
+
+    host: str
+    owner: str
+    life: str
+    generation: int
+    blank: bool
+    lost: bool
+    power: PowerWish
+    access: Access
+    bmc: BmcAddress | None
+    on_leave: OnLeave
+    on_destroy: OnLeave

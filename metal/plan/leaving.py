@@ -1,0 +1,38 @@
+"""Why a link is taken down, and what that means for the machine under it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from metal.settings.fleet import OnLeave
+
+__all__ = ["Leaving", "is_dissolving", "parting", "wipes"]
+
+
+class Leaving(StrEnum):
+    """The three ways out of a link."""
+
+    NEW_LIFE = "the host goes on in a new life"
+    REMOVED = "the host left the program"
+    DESTROYED = "the stack is being destroyed"
+
+
+def parting(why: Leaving, *, on_leave: OnLeave, on_destroy: OnLeave) -> OnLeave:
+    """What becomes of chassis power when the last life ends; a host with a new life ahead is left as it is."""
+    if why is Leaving.NEW_LIFE:
+        return OnLeave.KEEP
+    return on_leave if why is Leaving.REMOVED else on_destroy
+
+
+def wipes(why: Leaving, *, on_leave: OnLeave, home: str, new_home: str | None) -> bool:
+    """Whether the next life must begin with an install because the old pool asked for it on leaving.
+
+    :param home: cluster, or purpose, of the life that ends.
+    :param new_home: the same of the life to come; None where there is none.
+    """
+    return why is Leaving.NEW_LIFE and on_leave is OnLeave.REINSTALL and new_home is not None and home != new_home
+
+
+def is_dissolving(why: Leaving, *, cluster_wanted: bool) -> bool:
+    """Whether the whole cluster goes away, so that nobody needs to drain or hand over."""
+    return why is Leaving.DESTROYED or not cluster_wanted

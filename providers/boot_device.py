@@ -1,0 +1,61 @@
+"""BootDevice: the first link of a host's chain; one machine life, and the boot that begins it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from metal.chassis.boot import arm_boot, disarm_boot, lasting_device
+from metal.plan.leaving import Leaving
+from metal.settings.fleet import OnLeave
+from providers import process
+from providers.chassis_wish import chassis_wish
+from providers.link import Link
+
+__all__ = ["BootDevice"]
+
+
+class BootDeviceProvider(Link):
+    replaces = ("life",)
+
+    def identity(self, props: dict[str, Any]) -> str:
+        return f"{props['host']}/{props['life']}"
+
+    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        owner = str(props["owner"])
+        report = arm_boot(process.site(owner), chassis_wish(props), process.ledger(owner))
+        return {"device": report.device, "installed": report.installed}
+
+    def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        wish = chassis_wish(props)
+        return {"device": lasting_device(process.site(wish.owner), wish.bmc)} if wish.bmc else {}
+
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        return ("device",) if olds.get("device", "default") != "default" else ()
+
+    def extra_replaces(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        # The pool that the host leaves asked for a reinstall on leaving.
+        leaves = olds.get("home") != news.get("home") and olds.get("on_leave") == OnLeave.REINSTALL
+        return ("home",) if leaves else ()
+
+    def undo(self, props: dict[str, Any]) -> None:
+        wish = chassis_wish(props)
+        disarm_boot(
+            process.site(wish.owner),
+            wish,
+            process.ledger(wish.owner),
+            superseded=process.leaving(wish.host) is Leaving.NEW_LIFE,
+            installed=int(props.get("installed", 0)),
+        )
+
+
+class BootDevice(Resource, module="metalswarm", name="BootDevice"):
+    """Outputs: `device` (lasting boot device), `installed` (generation of the installed system)."""
+
+    device: pulumi.Output[str]
+    installed: pulumi.Output[int]
+
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(BootDeviceProvider(), name, {**props, "device": None, "installed": None}, opts)

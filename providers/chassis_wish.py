@@ -1,0 +1,30 @@
+"""From a resource's properties to what `metal.chassis` is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metal.chassis.wish import ChassisWish
+from metal.settings.access import Access, BmcAddress
+from metal.settings.fleet import OnLeave, PowerWish
+from providers import process
+
+__all__ = ["chassis_wish"]
+
+
+def chassis_wish(props: dict[str, Any]) -> ChassisWish:
+    bmc = props.get("bmc")
+    facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
+    return ChassisWish(
+        host=str(props["host"]),
+        owner=str(props["owner"]),
+        life=str(props["life"]),
+        generation=int(props["generation"]),
+        blank=bool(facts and facts.blank),
+        lost=bool(facts and facts.lost),
+        power=PowerWish(props["power"]),
+        access=Access.from_dict(props["access"]),
+        bmc=BmcAddress.from_dict(bmc) if bmc else None,
+        on_leave=OnLeave(props["on_leave"]),
+        on_destroy=OnLeave(props["on_destroy"]),
+    )

@@ -1,0 +1,137 @@
+"""The shape that every resource of ours shares: inputs echoed, no I/O before an act, holds respected."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import Unknown
+
+from metal.errors import BmcFault, HostFault, MetalError
+from metal.plan.difference import compare, plain
+from providers import process
+from providers.server import runtime
+
+__all__ = ["Link"]
+
+_SILENT = (BmcFault.TIMEOUT, BmcFault.UNREACHABLE, HostFault.UNREACHABLE, HostFault.TIMEOUT)
+
+
+class Link(ResourceProvider):
+    """Translates create, read, update and delete of one resource into one call of `metal` each.
+
+    Subclasses have no attributes of their own: the engine's state holds a reference to the class, nothing else.
+    """
+
+    # The serialised provider is a reference to a class; encrypting it would cost time and protect nothing.
+    serialize_as_secret_always = False
+
+    # Inputs whose change, or unknown value, asks for a new life of the link.
+    replaces: ClassVar[tuple[str, ...]] = ("up",)
+    # Inputs that follow from another link and ask for nothing by themselves.
+    quiet: ClassVar[tuple[str, ...]] = ("host_key",)
+
+    def identity(self, props: dict[str, Any]) -> str:
+        """The id, from names and life only."""
+        raise NotImplementedError
+
+    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        """Make it so, whether it is already or not; the outputs beyond the echoed inputs."""
+        raise NotImplementedError
+
+    def undo(self, props: dict[str, Any]) -> None:
+        """Take it down; succeeds when it is gone."""
+        raise NotImplementedError
+
+    def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        """Live values of the outputs beyond the echoed inputs."""
+        return {}
+
+    def refusals(self, olds: dict[str, Any], news: dict[str, Any]) -> list[CheckFailure]:
+        return []
+
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        """Outputs that are not what they must be."""
+        return ()
+
+    def extra_replaces(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        return ()
+
+    def configure(self, req: ConfigureRequest) -> None:
+        process.configure(req.config._props)
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        process.remember("host" if "host" in news else "cluster", str(news.get("host") or news.get("cluster")))
+        return CheckResult(news, self.refusals(plain(olds or {}), news))
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        seen, wish = plain(olds), plain(news)
+        more = () if wish.get("hold") else self.extra_replaces(seen, wish)
+        verdict = compare(
+            olds,
+            news,
+            replaces=self.replaces,
+            quiet=self.quiet,
+            is_unknown=lambda value: isinstance(value, Unknown),
+            drifted=() if wish.get("hold") else self.drifted(seen, wish),
+        )
+        replaces = sorted({*verdict.replaces, *more})
+        return DiffResult(
+            changes=bool(replaces or verdict.updates), replaces=replaces, stables=[], delete_before_replace=True
+        )
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        wish = plain(props)
+        return CreateResult(self.identity(wish), self._carry_out(wish))
+
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult({**plain(olds), **self._carry_out(plain(news))} | {"pending": None, "condition": None})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        seen = plain(props)
+        if self._hold(seen) or seen.get("pending"):
+            return ReadResult(id_, dict(props))
+        try:
+            live = {**dict(props), **self.look(seen)}
+            live.pop("condition", None)
+            return ReadResult(id_, live)
+        except MetalError as error:
+            # One raising read stops the refresh of every other resource, so what cannot be asked is reported instead.
+            kind = getattr(error, "fault", None)
+            runtime.progress(f"{error}\n  kept: the values known from before")
+            return ReadResult(id_, {**dict(props), "condition": "unreachable" if kind in _SILENT else str(error.what)})
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        seen = plain(props)
+        if seen.get("pending"):
+            return
+        hold = self._hold(seen)
+        if hold:
+            runtime.progress(f"{seen['host']}: on hold ({hold}): left as it is")
+            return
+        self.undo(seen)
+
+    def _carry_out(self, wish: dict[str, Any]) -> dict[str, Any]:
+        hold = wish.pop("hold", "")
+        if hold:
+            # Registered so that the program stays whole; the first update after the hold does what is pending.
+            return {**wish, "pending": str(hold)}
+        return {**wish, **self.act(wish)}
+
+    def _hold(self, props: dict[str, Any]) -> str:
+        """Why the host of this resource must not be dialled; empty where it may."""
+        if "host" not in props:
+            return ""
+        facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
+        return (facts.hold or "") if facts else ""
+
+

@@ -1,0 +1,78 @@
+"""What one provider process holds: the site it works on, and which hosts the program asked for in this run."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from metal.chassis.ledger import Ledger
+from metal.errors import SettingsError
+from metal.plan.leaving import Leaving
+from metal.settings import load_fleet
+from metal.settings.credentials import Credentials
+from metal.site import Site
+from metal.waiting import Run
+from providers.server import runtime
+
+__all__ = ["asked_for", "configure", "leaving", "ledger", "remember", "site"]
+
+_lock = threading.Lock()
+_config: dict[str, str] = {}
+_site: Site | None = None
+_asked: set[tuple[str, str]] = set()
+
+
+def configure(config: Mapping[str, Any]) -> None:
+    """Take the stack's configuration; nothing is read or dialled until an act needs it."""
+    with _lock:
+        if not _config:
+            _config.update({str(key): str(value) for key, value in config.items()})
+
+
+def site(owner: str) -> Site:
+    """The site of this run, opened at first use and closed when the process ends.
+
+    :raises SettingsError: the configuration that the engine handed over, or a file it names, is refused.
+    """
+    global _site
+    with _lock:
+        if _site is None:
+            text = _config.get("metalswarm:fleet")
+            if text is None:
+                raise SettingsError(["metalswarm:fleet: is missing; allowed: the fleet document"])
+            fleet = load_fleet(json.loads(text), root=Path.cwd(), owner=owner)
+            run = Run(cancel=runtime.cancel_event(), progress=runtime.progress)
+            _site = Site.open(fleet, Credentials.from_config(_config, os.environ), run)
+            runtime.at_exit(_site.close)
+        return _site
+
+
+def ledger(owner: str) -> Ledger:
+    return Ledger(Path.cwd() / ".metalswarm" / "ledger" / owner.replace("/", "."))
+
+
+def remember(kind: str, name: str) -> None:
+    """The program registered this resource in this run (its check was called)."""
+    with _lock:
+        _asked.add((kind, name))
+
+
+def asked_for(kind: str, name: str) -> bool:
+    with _lock:
+        return (kind, name) in _asked
+
+
+def leaving(host: str) -> Leaving:
+    """Why a link of this host is being deleted.
+
+    The engine does not say. It does call `check` for every resource of a program before it deletes anything for it,
+    and calls none in a destroy.
+    """
+    with _lock:
+        if ("host", host) in _asked:
+            return Leaving.NEW_LIFE
+        return Leaving.REMOVED if _asked else Leaving.DESTROYED
