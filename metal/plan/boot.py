@@ -1,104 +1,86 @@
-"""What boot device and power must do for one host: keep it, start it, look at it first, install it, or refuse."""
+"""What a host's boot device and power must do: keep it, start it, look at it first, install it, or refuse."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-
-from metal.settings.fleet import PowerWish
+from typing import Protocol
 
 __all__ = [
-    "Answer",
     "BootDisk",
-    "BootMove",
     "BootSight",
-    "BootWish",
+    "Decision",
     "Install",
     "Keep",
-    "MarkerState",
+    "MarkerSight",
     "Probe",
     "Refuse",
     "SeenMarker",
-    "SwitchOff",
     "decide_boot",
 ]
 
 
-class MarkerState(StrEnum):
-    CLAIMED = "claimed"
-    RELEASED = "released"
+class SeenMarker(Protocol):
+    """The part of a host's life marker that decides; `metal.host.marker.Marker` has it."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def life(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def wipe(self) -> bool: ...
 
 
-class Answer(StrEnum):
-    """What stands in for a marker where there is none to read."""
+class MarkerSight(StrEnum):
+    """What stands in for a marker where none was read."""
 
-    UNREACHABLE = "unreachable"  # nothing let us in: off, no SSH, or SSH refused our key or showed a wrong host key
-    ABSENT = "absent"  # we got in, and there is no marker
-
-
-@dataclass(frozen=True)
-class SeenMarker:
-    """The part of a host's life marker that decides.
-
-    :ivar wipe: the life that ended asked for a reinstall before the next one.
-    """
-
-    owner: str
-    generation: int
-    life: str
-    state: MarkerState
-    wipe: bool = False
+    UNREACHABLE = "unreachable"  # nothing answers
+    ABSENT = "absent"  # something answers, and it is not known to be ours: no marker, our key refused, another host key
 
 
 @dataclass(frozen=True)
 class BootSight:
-    """What is known of a host at this moment.
+    """What is wanted of a host, and what is known of it at this moment.
 
-    :ivar on: chassis power.
-    :ivar probed: this run started the host from its disk to look for a marker, and this is what it found.
-    :ivar released: the marker of our own previous life of this host, which this very run has just torn down. It
-        proves that the host is ours, and stands in for a marker that cannot be read.
-    """
-
-    on: bool
-    marker: SeenMarker | Answer
-    probed: bool = False
-    released: SeenMarker | None = None
-
-
-@dataclass(frozen=True)
-class BootWish:
-    """What the settings want of a host.
-
-    :ivar generation: 0 never installs; n means installed at least n times by us.
-    :ivar blank: nothing on the disks is worth looking for before a first install.
+    :ivar owner: `project/stack` that wants it.
+    :ivar generation: wanted; 0 never installs, n means installed at least n times by us.
+    :ivar wants_power: False for `power: off`.
+    :ivar blank: nothing on its disks is worth looking for before a first install.
     :ivar lost: the user has given up what runs there.
+    :ivar remembered: highest generation that is known from earlier runs to have been on it; 0 means taken as it was.
+    :ivar released_here: this very run has torn down our own previous life of it.
+    :ivar wipe_remembered: that life asked for a reinstall.
+    :ivar probed: we started it from its disk to look for a marker, in this run or in one that was cut short.
     """
 
+    power_on: bool
+    marker: SeenMarker | MarkerSight
     owner: str
     generation: int
+    wants_power: bool = True
     blank: bool = False
-    power: PowerWish = PowerWish.ON
     lost: bool = False
+    has_bmc: bool = True
+    remembered: int | None = None
+    released_here: bool = False
+    wipe_remembered: bool = False
+    probed: bool = False
 
 
 @dataclass(frozen=True)
 class Keep:
-    """Nothing to do."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class SwitchOff:
-    """Soft shutdown, then hard."""
+    """No boot to prepare; power goes where it is wanted."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class BootDisk:
-    """Lasting boot device at disk, no override, then power on."""
+    """Lasting boot device at its default, no override, then power on."""
 
     reason: str
 
@@ -113,7 +95,7 @@ class Install:
 
 @dataclass(frozen=True)
 class Probe:
-    """Boot from disk, look for a marker until the probe deadline, and decide again with `probed`."""
+    """Start from disk, look for a marker until the probe deadline, and decide again with `probed`."""
 
     reason: str
 
@@ -126,87 +108,112 @@ class Refuse:
     next_step: str
 
 
-BootMove = Keep | SwitchOff | BootDisk | Install | Probe | Refuse
+Decision = Keep | BootDisk | Install | Probe | Refuse
 
 
-def decide_boot(sight: BootSight, wish: BootWish) -> BootMove:
+@dataclass(frozen=True)
+class _Ours:
+    """The last life of ours on this host, from its marker or, where that cannot be read, from the run that ended it."""
+
+    generation: int
+    wipe: bool
+
+
+def decide_boot(sight: BootSight) -> Decision:
     """Decide the one move that brings a host nearer to its wish and wipes nothing that was not given up.
 
-    Deciding again after the move was carried out ends in :class:`Keep`.
+    A marker that can be read is believed before anything remembered. Deciding again after the move was carried out
+    and the new life is marked ends in :class:`Keep`.
     """
     marker = sight.marker
-    if isinstance(marker, SeenMarker) and marker.owner != wish.owner:
-        if marker.state is MarkerState.CLAIMED:
-            return Refuse(
-                f"is claimed by {marker.owner} (generation {marker.generation}, life {marker.life})",
-                f"remove it from the stack {marker.owner} first, or release it there",
-            )
-        marker = Answer.ABSENT
-    if not isinstance(marker, SeenMarker) and sight.released is not None and sight.released.owner == wish.owner:
-        marker = sight.released
-    seen = replace(sight, marker=marker)
-    if wish.power is PowerWish.OFF:
-        return _towards_off(seen, wish)
-    if wish.generation == 0:
-        return _as_it_is(seen)
-    if isinstance(marker, SeenMarker):
-        return _ours(seen, marker, wish)
-    return _unknown(seen, wish)
-
-
-def _towards_off(sight: BootSight, wish: BootWish) -> BootMove:
-    if not sight.on:
-        return Keep("is off, as wanted")
-    if sight.marker is Answer.UNREACHABLE and not wish.lost and not sight.probed:
+    if not isinstance(marker, MarkerSight) and marker.owner != sight.owner and marker.state != "released":
         return Refuse(
-            "is running and does not let us in, so whose it is cannot be told",
-            "make SSH work, switch it off by hand, or set lost: true in the inventory to give up what runs there",
+            f"is claimed by {marker.owner} (generation {marker.generation}, life {marker.life})",
+            f"remove it from the stack {marker.owner} first, or release it there",
         )
-    return SwitchOff("power: off is wanted")
+    decision = _decide(sight, _last_life(sight))
+    if not sight.has_bmc and isinstance(decision, Install | Probe):
+        return Refuse(
+            f"{decision.reason}, and it has no BMC to be installed through", "set generation: 0 to take it as it is"
+        )
+    return decision
 
 
-def _as_it_is(sight: BootSight) -> BootMove:
+def _last_life(sight: BootSight) -> _Ours | None:
+    marker = sight.marker
+    if not isinstance(marker, MarkerSight):
+        return _Ours(marker.generation, marker.wipe) if marker.owner == sight.owner else None
+    # A remembered 0 is a host that was never looked into, so it proves nothing.
+    if sight.released_here and sight.remembered:
+        return _Ours(sight.remembered, sight.wipe_remembered)
+    return None
+
+
+def _decide(sight: BootSight, ours: _Ours | None) -> Decision:
+    if sight.generation == 0:
+        return _as_it_is(sight, ours)
+    if ours and ours.wipe:
+        return Install("left its last life to be reinstalled", cycle=sight.power_on)
+    if ours and ours.generation < sight.generation:
+        return Install(f"generation raised from {ours.generation} to {sight.generation}", cycle=sight.power_on)
+    if not sight.wants_power:
+        return _towards_off(sight, ours)
+    if sight.power_on:
+        return Keep(f"is running and ours (generation {ours.generation})") if ours else _running_unknown(sight)
+    if ours:
+        return BootDisk(f"is off and ours (generation {ours.generation})")
+    return _off_unknown(sight)
+
+
+def _as_it_is(sight: BootSight, ours: _Ours | None) -> Decision:
     """Generation 0: the host is taken with the system it has."""
-    if isinstance(sight.marker, SeenMarker) and sight.marker.wipe:
+    if ours and ours.wipe:
         return Refuse(
             "left its last life to be reinstalled, and generation 0 never installs",
             "set generation: 1 or more to let it be installed",
         )
-    if sight.on:
+    if not sight.wants_power:
+        return _towards_off(sight, ours)
+    if sight.power_on:
         return Keep("is running and generation 0 takes it as it is")
     return BootDisk("is off and generation 0 starts the system it has")
 
 
-def _ours(sight: BootSight, marker: SeenMarker, wish: BootWish) -> BootMove:
-    """The host carries, or was just left with, our own marker."""
-    if marker.wipe:
-        return Install("left its last life to be reinstalled", cycle=sight.on)
-    if marker.generation < wish.generation:
-        return Install(f"generation raised from {marker.generation} to {wish.generation}", cycle=sight.on)
-    if sight.on:
-        return Keep(f"is running and ours (generation {marker.generation})")
-    return BootDisk(f"is off and ours (generation {marker.generation})")
+def _towards_off(sight: BootSight, ours: _Ours | None) -> Decision:
+    """`power: off`: a host that was never installed waits for its install until it is to run."""
+    if not sight.power_on:
+        return Keep("is off, as wanted")
+    # A marker that reached this point is ours or was released to whoever comes next.
+    if ours or not isinstance(sight.marker, MarkerSight) or sight.lost:
+        return Keep("is on and wanted off")
+    return Refuse(
+        "is running and not known to be ours, so it is not switched off",
+        "switch it off by hand, or set lost: true in the inventory to give up what runs there",
+    )
 
 
-def _unknown(sight: BootSight, wish: BootWish) -> BootMove:
-    """Nothing says that the host is ours."""
-    if not sight.on:
-        if wish.blank:
-            return Install("is off and declared blank", cycle=False)
-        return Probe("is off and what its disks hold is not known")
-    if sight.marker is Answer.UNREACHABLE:
+def _off_unknown(sight: BootSight) -> Decision:
+    if sight.remembered is not None and sight.remembered >= sight.generation:
+        return BootDisk(f"is off and was last seen as ours (generation {sight.remembered})")
+    if sight.blank and not sight.remembered:
+        return Install("is off and declared blank", cycle=False)
+    return Probe("is off, and what its disks hold is not known")
+
+
+def _running_unknown(sight: BootSight) -> Decision:
+    if sight.marker is MarkerSight.UNREACHABLE:
         if sight.probed:
-            return Install("started from disk, and nothing of ours answered", cycle=True)
-        if wish.lost:
-            return Install("is running, does not let us in, and is declared lost", cycle=True)
+            return Install("started from disk, and nothing answered", cycle=True)
+        if sight.lost:
+            return Install("is running, does not answer, and is declared lost", cycle=True)
         return Refuse(
-            "is running and does not let us in, so whose it is cannot be told",
+            "is running and does not answer, so whose it is cannot be told",
             "make SSH work, switch it off, or set lost: true in the inventory to give up what runs there",
         )
     if sight.probed:
         return Refuse(
-            "holds a system that is not ours: started from disk it let us in and carries no marker of ours",
-            "set generation: 0 to take it as it is, or blank: true in the inventory and switch it off to install it",
+            "holds a system that is not known to be ours: started from disk, it answers without a marker of ours",
+            "set generation: 0 to take it as it is; to give it up, switch it off and set blank: true in the inventory",
         )
     return Refuse(
         "is running and carries no marker of ours",

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from metal.errors import SettingsError
 
-__all__ = ["BmcLogin", "Credentials", "SEED_BYTES"]
+__all__ = ["SEED_BYTES", "BmcLogin", "Credentials"]
 
 SEED_BYTES = 32
 
