@@ -55,7 +55,7 @@ class Authority:
     def of(cls, seed: bytes, cluster: str, generation: int = 1) -> Authority:
         """Derive the authority from the stack's seed.
 
-        The certificate is reproducible: derived key and serial, fixed dates (2024 to 2044), deterministic ECDSA (RFC 6979).
+        Reproducible: derived key and serial, fixed dates (2024 to 2044), deterministic ECDSA (RFC 6979).
         """
         key = derive_ec_key(seed, cluster, "ca", generation, "key")
         name = _name(f"metalswarm {cluster} CA {generation}")
