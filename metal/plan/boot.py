@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from metal.plan.verdict import Keep, Refuse
+
 __all__ = [
     "BootDisk",
     "BootSight",
@@ -72,13 +74,6 @@ class BootSight:
 
 
 @dataclass(frozen=True)
-class Keep:
-    """No boot to prepare; power goes where it is wanted."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
 class BootDisk:
     """Lasting boot device at its default, no override, then power on."""
 
@@ -100,14 +95,6 @@ class Probe:
     reason: str
 
 
-@dataclass(frozen=True)
-class Refuse:
-    """Touch nothing."""
-
-    reason: str
-    next_step: str
-
-
 Decision = Keep | BootDisk | Install | Probe | Refuse
 
 
@@ -123,7 +110,7 @@ def decide_boot(sight: BootSight) -> Decision:
     """Decide the one move that brings a host nearer to its wish and wipes nothing that was not given up.
 
     A marker that can be read is believed before anything remembered. Deciding again after the move was carried out
-    and the new life is marked ends in :class:`Keep`.
+    and the new life is marked ends in :class:`Keep`: no boot to prepare, power goes where it is wanted.
     """
     marker = sight.marker
     if not isinstance(marker, MarkerSight) and marker.owner != sight.owner and marker.state != "released":
