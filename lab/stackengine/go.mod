@@ -1,0 +1,3 @@
+module metalswarm/lab/stackengine
+
+go 1.24
