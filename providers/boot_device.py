@@ -47,7 +47,6 @@ class BootDeviceProvider(Link):
             wish,
             process.ledger(wish.owner),
             superseded=process.leaving(wish.host) is Leaving.NEW_LIFE,
-            installed=int(props.get("installed", 0)),
         )
 
 

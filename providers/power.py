@@ -22,7 +22,7 @@ class PowerProvider(Link):
 
     def act(self, props: dict[str, Any]) -> dict[str, Any]:
         wish = chassis_wish(props)
-        return {"state": reach_power(process.site(wish.owner), wish)}
+        return {"state": reach_power(process.site(wish.owner), wish, process.ledger(wish.owner))}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         wish = chassis_wish(props)

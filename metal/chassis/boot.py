@@ -5,28 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metal.bmc.protocol import BootTarget, Power
-from metal.chassis.ledger import Entry, Ledger
+from metal.chassis.ledger import Ledger
 from metal.chassis.observe import observe_marker, observe_power
 from metal.chassis.wish import ChassisWish
 from metal.errors import HostError, HostFault
-from metal.host.marker import Marker
-from metal.plan.boot import (
-    BootDisk,
-    BootSight,
-    Decision,
-    Install,
-    Keep,
-    MarkerSight,
-    Probe,
-    Refuse,
-    decide_boot,
-)
+from metal.plan.boot import BootSight, Install, MarkerSight, Probe, Refuse, decide_boot
 from metal.settings.access import BmcAddress
 from metal.settings.fleet import PowerWish
 from metal.site import Site
 from metal.waiting import Pending, wait_until
 
-__all__ = ["BootReport", "arm_boot", "disarm_boot", "observe_boot"]
+__all__ = ["BootReport", "arm_boot", "disarm_boot", "lasting_device", "observe_boot"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +23,7 @@ class BootReport:
     """What a life began with.
 
     :ivar device: the lasting boot device; always `default`: one-shot overrides are no state.
-    :ivar installed: generation the host has, or is about to be installed with.
+    :ivar installed: generation of the system that this life boots; 0 where it is taken as it is.
     """
 
     device: str
@@ -43,12 +32,11 @@ class BootReport:
 
 def observe_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, probed: bool = False) -> BootSight:
     """See what the boot decision needs: power, marker, and what the ledger remembers."""
-    power = observe_power(site, wish.bmc) if wish.bmc else Power.ON
-    marker = observe_marker(site, wish.access) if power is Power.ON else MarkerSight.UNREACHABLE
+    on = wish.bmc is None or observe_power(site, wish.bmc) is Power.ON
     remembered = ledger.read(wish.host)
     return BootSight(
-        power_on=power is Power.ON,
-        marker=marker,
+        power_on=on,
+        marker=observe_marker(site, wish.access) if on else MarkerSight.UNREACHABLE,
         owner=wish.owner,
         generation=wish.generation,
         wants_power=wish.power is PowerWish.ON,
@@ -56,7 +44,7 @@ def observe_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, probed: bool 
         lost=wish.lost,
         has_bmc=wish.bmc is not None,
         remembered=remembered.installed if remembered else None,
-        released_here=bool(remembered and remembered.released),
+        released_here=remembered is not None,
         wipe_remembered=bool(remembered and remembered.wipe),
         probed=probed,
     )
@@ -72,35 +60,33 @@ def arm_boot(site: Site, wish: ChassisWish, ledger: Ledger) -> BootReport:
     sight = observe_boot(site, wish, ledger)
     decision = decide_boot(sight)
     if isinstance(decision, Probe):
-        decision = _probe(site, wish, ledger)
-    site.run.progress(f"{wish.host}: {decision.reason}")
+        site.run.progress(f"{wish.host}: {decision.reason}")
+        _probe(site, wish)
+        sight = observe_boot(site, wish, ledger, probed=True)
+        decision = decide_boot(sight)
     if isinstance(decision, Refuse):
         raise HostError(
-            decision.reason, fault=HostFault.NOT_OURS, host=wish.host, seen=str(sight.marker), next_step=decision.next_step
+            decision.reason, fault=HostFault.NOT_OURS, host=wish.host, seen=_seen(sight), next_step=decision.next_step
         )
     installing = isinstance(decision, Install)
+    site.run.progress(f"{wish.host}: {decision.reason}{': installing' if installing else ''}")
     if wish.bmc:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
             bmc.set_boot_device(BootTarget.PXE if installing else BootTarget.DEFAULT, once=installing, efi=False)
-    installed = wish.generation if installing else _known_generation(sight, decision)
-    # An armed install is written down only once it is proven (HostReady); until then a crash must arm it again.
-    if not installing:
-        ledger.write(wish.host, Entry(installed))
-    return BootReport("default", installed)
+    # The ledger learns of an install only when the new system has shown itself; until then a crash arms it again.
+    return BootReport("default", wish.generation if installing else _installed(sight))
 
 
-def disarm_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, superseded: bool, installed: int) -> None:
-    """End a life: boot device back to its default. A superseded life leaves a line in the ledger, a final one none.
+def disarm_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, superseded: bool) -> None:
+    """End a life: boot device back to its default. What is known of the host is forgotten with its last life.
 
+    :param superseded: another life of ours follows.
     :raises BmcError: the BMC does not answer, unless the inventory says `lost: true`.
     """
     if wish.bmc and not wish.lost:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
             bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
-    if superseded:
-        before = ledger.read(wish.host)
-        ledger.write(wish.host, Entry(installed, released=True, wipe=bool(before and before.wipe)))
-    else:
+    if not superseded:
         ledger.forget(wish.host)
 
 
@@ -111,34 +97,38 @@ def lasting_device(site: Site, bmc: BmcAddress) -> str:
     return "default" if device.once else device.target.value
 
 
-def _probe(site: Site, wish: ChassisWish, ledger: Ledger) -> Decision:
-    """Boot from disk once and look who answers, before anything is wiped."""
+def _probe(site: Site, wish: ChassisWish) -> None:
+    """Boot from disk once and wait until somebody answers or the probe's deadline has passed."""
     assert wish.bmc is not None
-    deadlines = site.fleet.deadlines
-    with site.bmcs.open(wish.bmc, deadline=site.run.deadline(deadlines.power)) as bmc:
+    with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.power)) as bmc:
         bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
         bmc.power_on()
 
     def answer() -> bool | Pending:
-        seen = observe_marker(site, wish.access)
-        return Pending("nothing answers") if seen is MarkerSight.UNREACHABLE else True
+        return Pending("nothing answers") if observe_marker(site, wish.access) is MarkerSight.UNREACHABLE else True
 
     try:
         wait_until(
-            "a system on its disk to answer, before it is installed",
+            "a system on its disk to answer, before anything is installed",
             answer,
-            deadline=site.run.deadline(deadlines.probe),
+            deadline=site.run.deadline(site.fleet.deadlines.probe),
             fail=lambda what, seen: HostError(what, fault=HostFault.TIMEOUT, seen=seen),
             host=wish.host,
         )
     except HostError as error:
+        # Silence is an answer here; the decision that follows knows that the host was probed.
         if error.fault is not HostFault.TIMEOUT:
             raise
-    return decide_boot(observe_boot(site, wish, ledger, probed=True))
 
 
-def _known_generation(sight: BootSight, decision: Decision) -> int:
-    """The generation that a host which is not installed now is known to have."""
-    if isinstance(decision, Keep | BootDisk) and isinstance(sight.marker, Marker):
-        return sight.marker.generation
-    return sight.remembered or 0
+def _installed(sight: BootSight) -> int:
+    if isinstance(sight.marker, MarkerSight):
+        return sight.remembered or 0
+    return sight.marker.generation if sight.marker.owner == sight.owner else 0
+
+
+def _seen(sight: BootSight) -> str:
+    power = "on" if sight.power_on else "off"
+    if isinstance(sight.marker, MarkerSight):
+        return f"power {power}, marker {sight.marker.value}"
+    return f"power {power}, marker of {sight.marker.owner}, life {sight.marker.life} ({sight.marker.state})"

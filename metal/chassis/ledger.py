@@ -1,10 +1,10 @@
-"""What this workstation knows of each host's installs, for the moment when the host is off and cannot be asked."""
+"""What this workstation knows of each host's last life, for the moment when the host cannot be asked."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from metal.errors import HostError, HostFault
@@ -14,23 +14,21 @@ __all__ = ["Entry", "Ledger"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One host's line.
+    """The last life of ours on one host.
 
-    :ivar installed: highest generation that was installed or found on it; 0 means taken as it was.
-    :ivar released: the previous life was torn down by us and no new one has begun.
-    :ivar wipe: the torn-down life asked for a reinstall.
+    :ivar installed: generation it was last seen with.
+    :ivar wipe: that life ended in a pool that asked for a reinstall on leaving.
     """
 
     installed: int
-    released: bool = False
     wipe: bool = False
 
 
 class Ledger:
     """A folder with one small file a host; survives a crash between the end of one life and the start of the next.
 
-    The host's own marker is the better witness and is always asked first. The ledger only ever prevents an install
-    or proves that a silent host is ours; without it the decision falls back to probing.
+    The host's own marker is the better witness and is always asked first. A line here stands in for it while the host
+    is off or silent; without one the decision falls back to probing the host, or to refusing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,14 +42,14 @@ class Ledger:
             return None
         try:
             data = json.loads(text)
-            return Entry(int(data["installed"]), bool(data["released"]), bool(data["wipe"]))
+            return Entry(installed=int(data["installed"]), wipe=bool(data["wipe"]))
         except (ValueError, KeyError, TypeError):
             raise HostError(
-                "the local ledger of its installs cannot be read",
+                "the local ledger line about it cannot be read",
                 fault=HostFault.NOT_READY,
                 host=host,
                 seen=text[:80],
-                next_step=f"look at {path}; delete it and the host is probed before any install",
+                next_step=f"look at {path}; delete it, and the host itself is asked before anything is installed",
             ) from None
 
     def write(self, host: str, entry: Entry) -> None:
@@ -60,6 +58,12 @@ class Ledger:
         fresh = path.with_suffix(f".{os.getpid()}")
         fresh.write_text(json.dumps(asdict(entry)) + "\n", encoding="utf-8")
         fresh.replace(path)
+
+    def ask_for_wipe(self, host: str) -> None:
+        """Note that the life which ends asks for a reinstall before the next; nothing where no life is known."""
+        before = self.read(host)
+        if before is not None:
+            self.write(host, replace(before, wipe=True))
 
     def forget(self, host: str) -> None:
         self._path(host).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ __all__ = ["observe_marker", "observe_power"]
 _GLANCE = 10.0
 
 _SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
+_SHUT = (HostFault.AUTH, HostFault.HOST_KEY)
 
 
 def observe_power(site: Site, bmc: BmcAddress) -> Power:
@@ -27,8 +28,8 @@ def observe_power(site: Site, bmc: BmcAddress) -> Power:
 def observe_marker(site: Site, access: Access, *, deadline: Deadline | None = None) -> Marker | MarkerSight:
     """The host's life marker, or that it has none, or that it does not answer.
 
-    A host that answers but refuses our key, or shows another host key, counts as one without a marker: something
-    runs there, and it is not known to be ours.
+    A host that answers and refuses our key, or shows another host key, counts as one without a marker: something runs
+    there, and it is not known to be ours.
 
     :param deadline: None gives a silent host ten seconds.
     """
@@ -38,6 +39,6 @@ def observe_marker(site: Site, access: Access, *, deadline: Deadline | None = No
     except HostError as error:
         if error.fault in _SILENT:
             return MarkerSight.UNREACHABLE
-        if error.fault in (HostFault.AUTH, HostFault.HOST_KEY):
+        if error.fault in _SHUT:
             return MarkerSight.ABSENT
         raise

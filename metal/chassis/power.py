@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metal.bmc.protocol import BootTarget, Power
+from metal.chassis.ledger import Entry, Ledger
 from metal.chassis.observe import observe_marker
 from metal.chassis.wish import ChassisWish
 from metal.errors import HostError, HostFault
@@ -25,7 +26,7 @@ def read_power(site: Site, bmc: BmcAddress) -> str:
         return session.power().value
 
 
-def reach_power(site: Site, wish: ChassisWish) -> str:
+def reach_power(site: Site, wish: ChassisWish, ledger: Ledger) -> str:
     """Switch the host so that its life's boot happens: on, off, or through an install that was armed.
 
     A running host is power-cycled only when a network boot is armed and not consumed, which only :func:`arm_boot`
@@ -51,6 +52,7 @@ def reach_power(site: Site, wish: ChassisWish) -> str:
         _await_fresh_system(site, wish)
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.power)) as bmc:
             bmc.power_off(soft=SOFT_OFF)
+        ledger.write(wish.host, Entry(wish.generation))
     return wish.power.value
 
 

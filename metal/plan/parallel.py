@@ -1,0 +1,52 @@
+"""Whether the engine runs enough operations at once for a fleet, and goes on past a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from metal.errors import PlanRefused
+from metal.settings.fleet import Fleet, ManagerDriver
+
+__all__ = ["advice", "needed_operations"]
+
+_BARRIERS = 3
+
+
+def needed_operations(fleet: Fleet) -> int:
+    """The least number of operations at once with which no cluster can block itself.
+
+    Managers wait for one another and barriers wait for managers, so all of them may be under way together.
+    """
+    rings = sum(
+        len({*cluster.managers, *cluster.consul_servers, *cluster.container_managers})
+        + (_BARRIERS if cluster.manager.driver is not ManagerDriver.NONE else _BARRIERS - 1)
+        for cluster in fleet.clusters.values()
+    )
+    return rings + 1
+
+
+def advice(fleet: Fleet, env: Mapping[str, str]) -> list[str]:
+    """What the environment should say and does not; empty where all is well.
+
+    :param env: the program's environment; the engine takes PULUMI_PARALLEL and PULUMI_CONTINUE_ON_ERROR from it.
+    :raises PlanRefused: PULUMI_PARALLEL is set too low for this fleet.
+    """
+    lines = []
+    needed = needed_operations(fleet)
+    given = env.get("PULUMI_PARALLEL", "")
+    if given.isdigit() and 0 < int(given) < needed:
+        raise PlanRefused(
+            f"PULUMI_PARALLEL={given} lets managers block each other: {needed} operations may wait for one another",
+            next_step=f"set PULUMI_PARALLEL to at least {max(needed, len(fleet.hosts))}",
+        )
+    if not given.isdigit():
+        lines.append(
+            f"PULUMI_PARALLEL is not set: on a small machine fewer than the {needed} operations that may wait for one "
+            f"another run at once. Set PULUMI_PARALLEL={max(64, len(fleet.hosts))} (see .envrc)."
+        )
+    if env.get("PULUMI_CONTINUE_ON_ERROR", "").lower() not in ("1", "true"):
+        lines.append(
+            "PULUMI_CONTINUE_ON_ERROR is not set: one failing host stops the work on all others. "
+            "Set PULUMI_CONTINUE_ON_ERROR=true (see .envrc)."
+        )
+    return lines

@@ -1,0 +1,44 @@
+"""ClusterIdentity: who a cluster is; made from the stack's seed, so it holds no secret and outlives the state file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from metal.pki.authority import Authority
+from metal.pki.secrets import ClusterSecrets
+from metal.settings.fleet import Identity
+from providers import process
+from providers.link import Link
+
+__all__ = ["ClusterIdentity"]
+
+
+class ClusterIdentityProvider(Link):
+    replaces = ()
+
+    def identity(self, props: dict[str, Any]) -> str:
+        return f"{props['owner']}/{props['cluster']}"
+
+    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        seed = process.site(str(props["owner"])).credentials.seed()
+        cluster, rotation = str(props["cluster"]), Identity(**props["identity"])
+        return {
+            "uuid": str(ClusterSecrets.derive(seed, cluster, rotation).uuid),
+            "certificate": Authority.of(seed, cluster, rotation.ca).certificate,
+        }
+
+    def undo(self, props: dict[str, Any]) -> None:
+        """Nothing exists outside the seed."""
+
+
+class ClusterIdentity(Resource, module="metalswarm", name="ClusterIdentity"):
+    """Outputs: `uuid`, `certificate` (PEM of the cluster's authority; public)."""
+
+    uuid: pulumi.Output[str]
+    certificate: pulumi.Output[str]
+
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(ClusterIdentityProvider(), name, {**props, "uuid": None, "certificate": None}, opts)

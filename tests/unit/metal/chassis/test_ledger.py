@@ -1,0 +1,37 @@
+import pytest
+
+from metal.chassis.ledger import Entry, Ledger
+from metal.errors import HostError
+
+
+def test_a_line_comes_back_as_it_was_written(tmp_path):
+    ledger = Ledger(tmp_path / "deep" / "ledger")
+    assert ledger.read("n1") is None
+    ledger.write("n1", Entry(2))
+    assert ledger.read("n1") == Entry(2, wipe=False)
+    assert [path.name for path in (tmp_path / "deep" / "ledger").iterdir()] == ["n1.json"]
+
+
+def test_a_wish_to_wipe_is_added_to_what_is_known_and_never_invented(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.ask_for_wipe("n1")
+    assert ledger.read("n1") is None
+    ledger.write("n1", Entry(1))
+    ledger.ask_for_wipe("n1")
+    assert ledger.read("n1") == Entry(1, wipe=True)
+
+
+def test_a_broken_line_is_an_error_and_not_an_absent_one(tmp_path):
+    (tmp_path / "n1.json").write_text('{"installed": 1')
+    with pytest.raises(HostError, match="ledger") as caught:
+        Ledger(tmp_path).read("n1")
+    assert caught.value.host == "n1"
+    assert "n1.json" in str(caught.value)
+
+
+def test_forgetting_twice_is_fine(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.write("n1", Entry(1))
+    ledger.forget("n1")
+    ledger.forget("n1")
+    assert ledger.read("n1") is None
