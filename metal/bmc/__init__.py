@@ -1,1 +1,6 @@
+"""BMCs: chassis power, boot device and identity over IPMI on our own RMCP+ session."""
 
+from metal.bmc.pool import BmcPool
+from metal.bmc.protocol import Bmc, BmcIdentity, BootDevice, BootTarget, Power
+
+__all__ = ["Bmc", "BmcIdentity", "BmcPool", "BootDevice", "BootTarget", "Power"]

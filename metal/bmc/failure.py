@@ -1,0 +1,59 @@
+"""One way to make a BMC's error: each class of failure with its cure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metal.errors import BmcError, BmcFault
+from metal.settings.access import BmcAddress
+
+__all__ = ["failure"]
+
+_CURES = {
+    BmcFault.TIMEOUT: "check that {where} is powered and reachable by UDP from here; a BMC that hangs needs its own "
+    "reset or a power drain. If it is only slow, raise deadlines.bmc. `hold` takes the host out of the run",
+    BmcFault.UNREACHABLE: "check address and port of the BMC in the inventory (now {where}), that IPMI over LAN is "
+    "enabled on it, and the route and firewall between here and it",
+    BmcFault.AUTH: "credential profile '{profile}' does not fit this BMC: set it with `pulumi config set --secret "
+    "metalswarm:bmc-{profile}` (user:password), or name another profile at bmc.credentials of this host. Nothing was "
+    "tried twice, so that no account is locked",
+    BmcFault.PRIVILEGE: "give the user of credential profile '{profile}' the privilege administrator (or at least "
+    "operator) on the LAN channel of this BMC, or name another profile at bmc.credentials of this host",
+    BmcFault.NO_SLOT: "other clients hold all sessions of this BMC: stop them (monitoring, a second run), wait a "
+    "minute for idle sessions to end, or reset the BMC; then run again",
+    BmcFault.SUITE: "enable IPMI cipher suite 3 or 17 on this BMC",
+    BmcFault.PROTOCOL: "what answers at {where} does not keep to IPMI 2.0: check address and port in the inventory, "
+    "then the BMC's firmware version",
+    BmcFault.COMMAND: "look at the completion code; if the BMC is busy or just restarted, run again; else update its "
+    "firmware",
+    BmcFault.NOT_APPLIED: "look at the machine's console and its BMC's event log, then run again; it resumes",
+}
+
+
+def failure(
+    address: BmcAddress,
+    fault: BmcFault,
+    what: str,
+    *,
+    tried: Sequence[str] = (),
+    seen: str | None = None,
+    code: int | None = None,
+    next_step: str | None = None,
+) -> BmcError:
+    """An error that names the BMC and what to do.
+
+    :param what: the failure in one clause, without the host's name.
+    :param code: IPMI completion code or RMCP+ status.
+    :param next_step: in place of the cure that belongs to `fault`.
+    """
+    where = f"{address.address} port {address.port}"
+    cure = next_step or _CURES[fault].format(where=where, profile=address.credentials)
+    return BmcError(
+        f"BMC {address.address}: {what}",
+        fault=fault,
+        code=code,
+        host=address.host,
+        tried=tried,
+        seen=seen,
+        next_step=cure,
+    )
