@@ -89,7 +89,7 @@ def plan_leave(sight: LeaveSight) -> tuple[LeaveStep, ...] | Wait:
         if node.role is Role.MANAGER:
             if not may_remove(alive, up, (node.id,)):
                 return Wait(_narrow(node.id, alive, up))
-            alive.remove(node.id)
+            alive = [manager for manager in alive if manager != node.id]
             up = [manager for manager in up if manager != node.id]
             steps.append(LeaveStep(LeaveAct.DEMOTE, node.id))
             if living:
@@ -114,6 +114,9 @@ def _is_in(sight: LeaveSight) -> bool:
 
 
 def _part(node: ListedNode) -> list[LeaveStep]:
+    if node.down:
+        # Its tasks stay listed for a day and cannot be drained away.
+        return [LeaveStep(LeaveAct.LEAVE, None)]
     steps = [] if node.drained else [LeaveStep(LeaveAct.DRAIN, node.id)]
     return [
         *steps,
