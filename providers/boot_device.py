@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.chassis.boot import arm_boot, disarm_boot, lasting_device
 from metal.plan.leaving import Leaving
 from metal.settings.fleet import OnLeave
 from providers import process
@@ -24,11 +23,15 @@ class BootDeviceProvider(Link):
         return f"{props['host']}/{props['life']}"
 
     def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.chassis.boot import arm_boot
+
         owner = str(props["owner"])
         report = arm_boot(process.site(owner), chassis_wish(props), process.ledger(owner))
         return {"device": report.device, "installed": report.installed}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.chassis.boot import lasting_device
+
         wish = chassis_wish(props)
         return {"device": lasting_device(process.site(wish.owner), wish.bmc)} if wish.bmc else {}
 
@@ -41,6 +44,8 @@ class BootDeviceProvider(Link):
         return ("home",) if leaves else ()
 
     def undo(self, props: dict[str, Any]) -> None:
+        from metal.chassis.boot import disarm_boot
+
         wish = chassis_wish(props)
         disarm_boot(
             process.site(wish.owner),

@@ -7,9 +7,6 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.pki.authority import Authority
-from metal.pki.secrets import ClusterSecrets
-from metal.settings.fleet import Identity
 from providers import process
 from providers.link import Link
 
@@ -23,6 +20,10 @@ class ClusterIdentityProvider(Link):
         return f"{props['owner']}/{props['cluster']}"
 
     def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.pki.authority import Authority
+        from metal.pki.secrets import ClusterSecrets
+        from metal.settings.fleet import Identity
+
         seed = process.site(str(props["owner"])).credentials.seed()
         cluster, rotation = str(props["cluster"]), Identity(**props["identity"])
         return {

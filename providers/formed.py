@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.cluster import consul, stackengine, swarm
 from providers import process
 from providers.link import Link
 
@@ -28,7 +27,9 @@ class ConsulFormedProvider(_Formed):
     layer = "consul"
 
     def act(self, props: dict[str, Any]) -> dict[str, Any]:
-        consul.wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
+        from metal.cluster.consul import wait_formed
+
+        wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
         return {}
 
 
@@ -36,7 +37,9 @@ class SwarmFormedProvider(_Formed):
     layer = "swarm"
 
     def act(self, props: dict[str, Any]) -> dict[str, Any]:
-        swarm.wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
+        from metal.cluster.swarm import wait_formed
+
+        wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
         return {}
 
 
@@ -44,7 +47,9 @@ class RingFormedProvider(_Formed):
     layer = "ring"
 
     def act(self, props: dict[str, Any]) -> dict[str, Any]:
-        stackengine.wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
+        from metal.cluster.stackengine import wait_formed
+
+        wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
         return {}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.chassis.power import reach_power, read_power, release_power
 from metal.plan.leaving import parting
 from providers import process
 from providers.chassis_wish import chassis_wish
@@ -21,10 +20,14 @@ class PowerProvider(Link):
         return f"{props['host']}/{props['life']}/power"
 
     def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.chassis.power import reach_power
+
         wish = chassis_wish(props)
         return {"state": reach_power(process.site(wish.owner), wish, process.ledger(wish.owner))}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.chassis.power import read_power
+
         wish = chassis_wish(props)
         return {"state": read_power(process.site(wish.owner), wish.bmc)} if wish.bmc else {}
 
@@ -32,6 +35,8 @@ class PowerProvider(Link):
         return ("state",) if olds.get("state") not in (None, news.get("power")) else ()
 
     def undo(self, props: dict[str, Any]) -> None:
+        from metal.chassis.power import release_power
+
         wish = chassis_wish(props)
         what = parting(process.leaving(wish.host), on_leave=wish.on_leave, on_destroy=wish.on_destroy)
         release_power(process.site(wish.owner), wish, what)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metal.chassis.ledger import Ledger
-from metal.errors import SettingsError
 from metal.plan.leaving import Leaving
-from metal.settings import load_fleet
-from metal.settings.credentials import Credentials
-from metal.site import Site
-from metal.waiting import Run
 from providers.server import runtime
+
+if TYPE_CHECKING:
+    from metal.chassis.ledger import Ledger
+    from metal.site import Site
 
 __all__ = ["asked_for", "configure", "leaving", "ledger", "remember", "site"]
 
@@ -29,8 +26,14 @@ _asked: set[tuple[str, str]] = set()
 def configure(config: Mapping[str, Any]) -> None:
     """Take the stack's configuration; nothing is read or dialled until an act needs it."""
     with _lock:
-        if not _config:
-            _config.update({str(key): str(value) for key, value in config.items()})
+        if _config:
+            return
+        _config.update({str(key): str(value) for key, value in config.items()})
+    if not runtime.is_ours():
+        runtime.progress(
+            "metalswarm: the stock provider server runs only 4 operations at a time; "
+            "keep `plugins.providers` in Pulumi.yaml as it is in the checkout"
+        )
 
 
 def site(owner: str) -> Site:
@@ -38,6 +41,15 @@ def site(owner: str) -> Site:
 
     :raises SettingsError: the configuration that the engine handed over, or a file it names, is refused.
     """
+    # Loaded here: the program and a preview import this module too, and must not pay for clients they never use.
+    import json
+
+    from metal.errors import SettingsError
+    from metal.settings import load_fleet
+    from metal.settings.credentials import Credentials
+    from metal.site import Site
+    from metal.waiting import Run
+
     global _site
     with _lock:
         if _site is None:
@@ -52,6 +64,8 @@ def site(owner: str) -> Site:
 
 
 def ledger(owner: str) -> Ledger:
+    from metal.chassis.ledger import Ledger
+
     return Ledger(Path.cwd() / ".metalswarm" / "ledger" / owner.replace("/", "."))
 
 

@@ -61,7 +61,10 @@ def compare(
     """
     old, new = plain(seen), plain(wish)
     if new.get("hold"):
-        return Difference(reason=f"on hold: {new['hold']}")
+        # Under a hold no link below is replaced, so an unknown id is the engine asking what a replacement after the
+        # hold takes along; it asks with the inputs stored while the hold was on.
+        lost = tuple(sorted(name for name in replaces if is_unknown(new.get(name))))
+        return Difference(lost, reason="" if lost else f"on hold: {new['hold']}")
     changed = {
         name
         for name in set(old) | set(new)

@@ -37,9 +37,13 @@ def test_a_changed_list_or_map_member_is_an_update():
 
 
 def test_a_hold_hides_every_wish_and_says_why():
-    found = verdict({"up": "n1/g1", "port": 22}, {"up": UNKNOWN, "port": 23, "hold": "RMA 4711"})
+    found = verdict({"up": "n1/g1", "port": 22}, {"up": "n1/g2", "port": UNKNOWN, "hold": "RMA 4711"})
     assert not found.changes
     assert found.reason == "on hold: RMA 4711"
+
+
+def test_a_replacement_after_a_hold_takes_along_the_links_that_were_held():
+    assert verdict({"up": "n1/g1"}, {"up": UNKNOWN, "hold": "RMA 4711"}).replaces == ("up",)
 
 
 def test_what_was_left_pending_by_a_hold_is_due_after_it():

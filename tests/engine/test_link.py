@@ -1,0 +1,156 @@
+"""The shape that all resources share, on the real engine: lives, holds, and why a link is taken down."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.engine
+
+PARTS = '''
+import json, os
+from pathlib import Path
+from pulumi.dynamic import Resource
+from providers import process
+from providers.link import Link
+
+LOG = Path(os.environ["LINK_LOG"])
+
+
+def note(**what):
+    with LOG.open("a") as out:
+        out.write(json.dumps(what) + "\\n")
+
+
+class BaseLink(Link):
+    def _hold(self, props):
+        return ""
+
+    def identity(self, props):
+        return f"{props['host']}/{props['life']}/{type(self).__name__}"
+
+    def act(self, props):
+        note(act=type(self).__name__, host=props["host"], life=props["life"], size=props["size"])
+        return {"made": props["life"]}
+
+    def undo(self, props):
+        note(undo=type(self).__name__, host=props["host"], why=process.leaving(props["host"]).name)
+
+
+class FirstLink(BaseLink):
+    replaces = ("life",)
+
+
+class NextLink(BaseLink):
+    pass
+
+
+class First(Resource, module="probe", name="First"):
+    def __init__(self, name, props, opts=None):
+        super().__init__(FirstLink(), name, {**props, "made": None}, opts)
+
+
+class Next(Resource, module="probe", name="Next"):
+    def __init__(self, name, props, opts=None):
+        super().__init__(NextLink(), name, {**props, "made": None}, opts)
+'''
+
+PROGRAM = '''
+import pulumi
+from parts import First, Next
+
+for name, host in pulumi.Config().require_object("hosts").items():
+    inputs = {"host": name, "owner": "probe/dev", "life": host["life"], "size": host["size"], "hold": host.get("hold", "")}
+    first = First(name, dict(inputs))
+    if host.get("next", True):
+        Next(name, {**inputs, "up": first.id})
+'''
+
+
+@pytest.fixture
+def chain(project, tmp_path):
+    project.environment["LINK_LOG"] = str(tmp_path / "log")
+    project.create(PROGRAM, modules={"parts.py": PARTS})
+
+    def up(hosts, **kw):
+        project.config({"hosts": json.dumps(hosts)})
+        (tmp_path / "log").write_text("")
+        outcome = project.up(**kw)
+        return outcome, [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+    project.log = tmp_path / "log"
+    project.up_with = up
+    return project
+
+
+HOST = {"life": "g1", "size": 1}
+
+
+def test_a_life_a_change_a_removal_and_a_destroy(chain):
+    outcome, done = chain.up_with({"a": HOST, "b": HOST, "c": HOST})
+    outcome.expect()
+    assert len(done) == 6
+
+    outcome, done = chain.up_with({"a": HOST, "b": HOST, "c": HOST})
+    assert (outcome.expect().changes, done) == ({"same": 7}, [])
+
+    outcome, done = chain.up_with({"a": {**HOST, "size": 2}, "b": HOST, "c": HOST})
+    outcome.expect()
+    assert [(entry["act"], entry["host"]) for entry in done] == [("FirstLink", "a"), ("NextLink", "a")]
+
+    # A new life takes the chain down from its end and builds it again; a removed host is told that it is one.
+    outcome, done = chain.up_with({"a": {"life": "g2", "size": 2}, "b": HOST})
+    outcome.expect()
+    of_a = [entry for entry in done if entry["host"] == "a"]
+    assert [entry.get("undo") or entry.get("act") for entry in of_a] == ["NextLink", "FirstLink", "FirstLink", "NextLink"]
+    assert {entry["why"] for entry in of_a if "undo" in entry} == {"NEW_LIFE"}
+    assert [(entry["undo"], entry["why"]) for entry in done if entry["host"] == "c"] == [
+        ("NextLink", "REMOVED"),
+        ("FirstLink", "REMOVED"),
+    ]
+
+    # A link that is not wanted any more goes before the one under it is replaced.
+    outcome, done = chain.up_with({"a": {"life": "g2-off", "size": 2, "next": False}, "b": HOST})
+    outcome.expect()
+    assert [(entry.get("undo"), entry.get("act")) for entry in done] == [
+        ("NextLink", None),
+        ("FirstLink", None),
+        (None, "FirstLink"),
+    ]
+    assert done[0]["why"] == "NEW_LIFE"
+
+    chain.log.write_text("")
+    chain.destroy().expect()
+    done = [json.loads(line) for line in chain.log.read_text().splitlines()]
+    assert {entry["why"] for entry in done} == {"DESTROYED"}
+    assert chain.resources() == {} or set(chain.resources()) <= {"probe-dev"}
+
+
+def test_a_destroy_that_runs_the_program_is_still_a_destroy(chain):
+    chain.up_with({"a": HOST})[0].expect()
+    chain.log.write_text("")
+    chain.destroy("--run-program").expect()
+    done = [json.loads(line) for line in chain.log.read_text().splitlines()]
+    assert {entry["why"] for entry in done} == {"DESTROYED"}
+
+
+def test_a_host_on_hold_changes_nothing_until_the_hold_is_lifted(chain):
+    chain.up_with({"a": HOST})[0].expect()
+    held = {"life": "g2", "size": 3, "hold": "RMA 4711"}
+    outcome, done = chain.up_with({"a": held, "b": {**HOST, "hold": "not racked yet"}})
+    outcome.expect()
+    assert done == [], "neither the host with a life nor the new one is touched"
+    assert chain.refresh().expect().changes.get("update", 0) == 0
+
+    outcome, done = chain.up_with({"a": {"life": "g2", "size": 3}, "b": HOST})
+    outcome.expect()
+    assert [entry.get("undo") or entry.get("act") for entry in done if entry["host"] == "a"] == [
+        "NextLink",
+        "FirstLink",
+        "FirstLink",
+        "NextLink",
+    ]
+    assert [entry.get("act") for entry in done if entry["host"] == "b"] == ["FirstLink", "NextLink"]
+    outcome, done = chain.up_with({"a": {"life": "g2", "size": 3}, "b": HOST})
+    assert (set(outcome.expect().changes), done) == ({"same"}, [])
