@@ -1,0 +1,187 @@
+"""A lab as one object: up, down, its hosts, and the inventory that describes it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from lab.bmc.login import BmcLogin, ensure_login
+from lab.bmc.module import ensure_module
+from lab.bmc.service import ensure_bmc
+from lab.cache import locked
+from lab.errors import LabError
+from lab.host import LabHost
+from lab.image.base import ensure_image, image_path
+from lab.keys import ensure_key
+from lab.machine.cgroups import remove_cgroups
+from lab.machine.power import prepare_machine
+from lab.mirror.service import ensure_mirror, mirror_daemon
+from lab.network import ensure_network, remove_network
+from lab.process import running
+from lab.spec import LabSpec
+from metal.waiting import Run
+
+__all__ = ["Lab", "Part"]
+
+
+class Part(StrEnum):
+    """What `up` builds, in this order, and `down` removes in the other."""
+
+    IMAGE = "image"
+    NETWORK = "network"
+    MIRROR = "mirror"
+    BMCS = "bmcs"
+
+
+class Lab:
+    """:ivar deadline: seconds that any one process may take to start or end."""
+
+    deadline = 30.0
+
+    def __init__(self, spec: LabSpec, run: Run) -> None:
+        self.spec = spec
+        self._run = run
+
+    @classmethod
+    def from_spec(cls, spec: LabSpec | None = None, *, run: Run | None = None) -> Lab:
+        return cls(spec or LabSpec(), run or Run())
+
+    @property
+    def ssh_key(self) -> Path:
+        return self.spec.key
+
+    @property
+    def bmc_login(self) -> BmcLogin:
+        return ensure_login(self.spec.directory / "keys" / "bmc-login")
+
+    def host(self, name: str) -> LabHost:
+        return LabHost(self.spec, self.spec.machine(name), self._run)
+
+    @property
+    def hosts(self) -> tuple[LabHost, ...]:
+        return tuple(LabHost(self.spec, machine, self._run) for machine in self.spec.machines)
+
+    def up(self, parts: Iterable[Part] = tuple(Part)) -> list[Part]:
+        """Build what is missing; returns the parts in which something was. Hosts keep their power as it is: at first, off.
+
+        :raises LabError: when a part cannot be built, or a lab of another description stands in the directory.
+        """
+        changed = []
+        with self._locked():
+            self._settle_spec()
+            for part in (part for part in Part if part in set(parts)):
+                self._run.progress(f"{part}: up")
+                if self._part_up(part):
+                    changed.append(part)
+        return changed
+
+    def down(self, parts: Iterable[Part] = tuple(Part), *, keep: bool = False) -> list[Part]:
+        """Remove parts, whatever state they are in; returns those in which there was something.
+
+        Without NETWORK and BMCS gone hosts cannot run: either ends them. All parts but the image, which other labs may use,
+        make the whole lab: then its folder goes too.
+
+        :param keep: leave disks, keys and counters for the next `up`.
+        """
+        wanted = set(parts)
+        changed = []
+        with self._locked():
+            for part in (part for part in reversed(Part) if part in wanted and part is not Part.IMAGE):
+                self._run.progress(f"{part}: down")
+                if self._part_down(part):
+                    changed.append(part)
+            if wanted >= {Part.NETWORK, Part.MIRROR, Part.BMCS}:
+                self._end_strays()
+                remove_cgroups(self.spec.cgroup)
+                if not keep:
+                    shutil.rmtree(self.spec.directory / "hosts", ignore_errors=True)
+                    shutil.rmtree(self.spec.directory / "mirror", ignore_errors=True)
+                    shutil.rmtree(self.spec.directory / "keys", ignore_errors=True)
+                    self._spec_file.unlink(missing_ok=True)
+            if wanted == {Part.IMAGE} and image_path(self.spec.cache).exists():
+                shutil.rmtree(image_path(self.spec.cache))
+                changed.append(Part.IMAGE)
+        return changed
+
+    def _part_up(self, part: Part) -> bool:
+        deadline = self._run.deadline(self.deadline)
+        if part is Part.IMAGE:
+            known = image_path(self.spec.cache).exists()
+            ensure_image(self.spec.cache, self._run)
+            return not known
+        if part is Part.NETWORK:
+            return ensure_network(self.spec)
+        if part is Part.MIRROR:
+            return ensure_mirror(self.spec, self._run, deadline=deadline)
+        ensure_key(self.spec.key, f"metalswarm-{self.spec.name}")
+        image = ensure_image(self.spec.cache, self._run)
+        module = ensure_module(self.spec.cache)
+        login = self.bmc_login
+        started = False
+        for host in self.spec.machines:
+            prepare_machine(self.spec, host, image)
+            started |= ensure_bmc(host, login, module, deadline=deadline)
+        return started
+
+    def _part_down(self, part: Part) -> bool:
+        deadline = self._run.deadline(self.deadline)
+        changed = False
+        if part in (Part.NETWORK, Part.BMCS):
+            for host in self.hosts:
+                # The BMC first: it could switch the machine on again.
+                changed |= part is Part.BMCS and host.unplug()
+                changed |= host.kill()
+        if part is Part.NETWORK:
+            return remove_network(self.spec) or changed
+        if part is Part.MIRROR:
+            return mirror_daemon(self.spec).stop(deadline=deadline)
+        return changed
+
+    def _end_strays(self) -> None:
+        """What a starter that was killed left behind names the lab's folder among its arguments."""
+        import signal
+
+        for process in running(str(self.spec.directory)):
+            process.signal(signal.SIGKILL)
+
+    @property
+    def _spec_file(self) -> Path:
+        return self.spec.directory / "lab.json"
+
+    def _settle_spec(self) -> None:
+        wanted = json.dumps(self.spec.to_dict(), indent=2) + "\n"
+        if self._spec_file.exists() and self._spec_file.read_text() != wanted:
+            raise LabError(
+                f"another lab stands in {self.spec.directory}",
+                seen=self._spec_file.read_text().replace("\n", " "),
+                next_step="take it down first",
+            )
+        self._spec_file.parent.mkdir(parents=True, exist_ok=True)
+        self._spec_file.write_text(wanted)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = self.spec.directory.with_name(self.spec.directory.name + ".lock")
+        with locked(lock, on_wait=lambda: self._run.progress("waiting for another lab command to end")):
+            yield
+
+    def inventory(self, *, profile: str = "lab") -> dict[str, object]:
+        """The lab in the format of an inventory file.
+
+        :param profile: credential profile of SSH key and BMC login.
+        """
+        return {
+            "defaults": {
+                "ssh": {"user": "root", "port": 22, "key": profile},
+                "bmc": {"protocol": "ipmi", "port": self.spec.bmc_port, "credentials": profile},
+                "blank": True,
+            },
+            "hosts": {
+                host.name: {"address": str(host.address), "bmc": str(host.bmc), "macs": [host.mac]}
+                for host in self.spec.machines
+            },
+        }

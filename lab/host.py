@@ -1,0 +1,134 @@
+"""One host of a lab, as a person with a hand on its plugs sees it."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import asdict, dataclass
+
+from lab.bmc.client import PowerAct, ipmitool, power, power_is_on
+from lab.bmc.flags import boot_clock, read_flags
+from lab.bmc.login import ensure_login
+from lab.bmc.module import ensure_module
+from lab.bmc.service import answers, bmc_daemon, ensure_bmc
+from lab.machine.disk import MachineDisk
+from lab.machine.power import is_on, pull_power
+from lab.spec import HostSpec, LabSpec
+from metal.waiting import Deadline, Pending, Run, wait_until
+from lab.errors import LabError
+
+__all__ = ["HostStatus", "LabHost"]
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """:ivar boot: boot device the next boot will obey, "default" when the flags are not valid.
+    :ivar firmware: what the machine decided at its last start.
+    :ivar unclaimed: installs in a row that nobody claimed.
+    """
+
+    name: str
+    address: str
+    bmc: str
+    power: bool
+    bmc_answers: bool
+    ssh_answers: bool
+    boot: str
+    firmware: str
+    installs: int
+    unclaimed: int
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class LabHost:
+    """Actions on one machine; power acts go through its BMC by real IPMI."""
+
+    seconds = 30.0
+
+    def __init__(self, lab: LabSpec, spec: HostSpec, run: Run) -> None:
+        self._lab = lab
+        self.spec = spec
+        self.name = spec.name
+        self._run = run
+        self._disk = MachineDisk(spec.machine_directory)
+
+    @property
+    def _login_path(self) -> object:
+        return self._lab.directory / "keys" / "bmc-login"
+
+    @property
+    def _deadline(self) -> Deadline:
+        return self._run.deadline(self.seconds)
+
+    def power(self, act: PowerAct) -> None:
+        """Send one chassis control command; its effect takes its time."""
+        power(self.spec, ensure_login(self._lab.directory / "keys" / "bmc-login"), act)
+
+    def power_is_on(self) -> bool:
+        """Asks the BMC."""
+        return power_is_on(self.spec, ensure_login(self._lab.directory / "keys" / "bmc-login"))
+
+    def set_boot(self, device: str, *, lasting: bool = False) -> None:
+        """Boot device of the next boot, by IPMI.
+
+        :param device: pxe, disk, cdrom, bios, safe, floppy or none.
+        :param lasting: of all boots.
+        """
+        options = ["options=persistent"] if lasting else []
+        ipmitool(
+            self.spec, ensure_login(self._lab.directory / "keys" / "bmc-login"), "chassis", "bootdev", device, *options
+        )
+
+    def plug(self) -> bool:
+        """Start the BMC."""
+        login = ensure_login(self._lab.directory / "keys" / "bmc-login")
+        return ensure_bmc(self.spec, login, ensure_module(self._lab.cache), deadline=self._deadline)
+
+    def unplug(self) -> bool:
+        """End the BMC's process; the machine keeps its power."""
+        return bmc_daemon(self.spec).stop(deadline=self._deadline)
+
+    def kill(self) -> bool:
+        """Take the machine's power away without its BMC."""
+        return pull_power(self._lab, self.spec, deadline=self._deadline)
+
+    def reset_counter(self) -> None:
+        self._disk.reset_counter()
+
+    def ssh_answers(self, *, patience: float = 0.5) -> bool:
+        """Whether an SSH server greets at the host's address within `patience` seconds."""
+        try:
+            with socket.create_connection((str(self.spec.address), 22), timeout=patience) as connection:
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def wait_for_ssh(self, *, seconds: float = 60.0) -> None:
+        wait_until(
+            "SSH answers",
+            lambda: True if self.ssh_answers() else Pending(self.status().firmware or "no answer"),
+            deadline=self._run.deadline(seconds),
+            fail=lambda what, seen: LabError("SSH does not answer", seen=seen),
+            interval=0.1,
+            host=self.name,
+        )
+
+    def status(self) -> HostStatus:
+        """What can be seen without asking the BMC's account."""
+        flags = read_flags(self.spec.bmc_directory / "bootflags")
+        disk = self._disk.observe()
+        firmware = self.spec.machine_directory / "firmware"
+        on = is_on(self.spec)
+        return HostStatus(
+            name=self.name,
+            address=str(self.spec.address),
+            bmc=f"{self.spec.bmc}:{self.spec.bmc_port}",
+            power=on,
+            bmc_answers=answers(self.spec, patience=0.3),
+            ssh_answers=on and self.ssh_answers(),
+            boot=flags.device + (" (lasting)" if flags.persistent else "") if flags.valid(boot_clock()) else "default",
+            firmware=firmware.read_text().strip() if on and firmware.exists() else "",
+            installs=self._disk.installs(),
+            unclaimed=disk.unclaimed,
+        )

@@ -1,0 +1,88 @@
+"""A machine's disk: overlay of the base image, real directories where overlays cannot be, and the install counter."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from lab.command import output
+from lab.machine.firmware import Disk
+
+__all__ = ["MachineDisk"]
+
+_MARKER = "var/lib/metalswarm/marker.json"
+
+
+class MachineDisk:
+    """The disk under `directory` of one machine."""
+
+    def __init__(self, directory: Path) -> None:
+        self._disk = directory / "disk"
+        self._old = directory / "disk.old"
+        self._counter = directory / "installs.json"
+        self.root = directory / "root"
+
+    @property
+    def binds(self) -> dict[Path, str]:
+        """Directories that hold overlays of their own, by their place in the system."""
+        return {self._disk / "docker": "/var/lib/docker", self._disk / "containerd": "/var/lib/containerd"}
+
+    def observe(self) -> Disk:
+        installed = (self._disk / "installed").exists()
+        claimed = installed and (self._disk / "upper" / _MARKER).exists()
+        return Disk(installed, claimed, 0 if claimed else self._count())
+
+    def installs(self) -> int:
+        """Installs in this machine's whole life."""
+        return int(self._read().get("total", 0))
+
+    def _count(self) -> int:
+        return int(self._read().get("unclaimed", 0))
+
+    def _read(self) -> dict[str, int]:
+        try:
+            counter: dict[str, int] = json.loads(self._counter.read_text())
+        except FileNotFoundError:
+            return {}
+        return counter
+
+    def _write(self, **counter: int) -> None:
+        new = self._counter.with_suffix(".new")
+        new.write_text(json.dumps(counter))
+        os.replace(new, self._counter)
+
+    def reset_counter(self) -> None:
+        self._write(total=self.installs(), unclaimed=0)
+
+    def wipe(self) -> None:
+        """Blank disk; counts as an install begun."""
+        unclaimed = self.observe().unclaimed
+        self._write(total=self.installs() + 1, unclaimed=unclaimed + 1)
+        shutil.rmtree(self._old, ignore_errors=True)
+        if self._disk.exists():
+            # Renamed first: killed in the middle of the removal, the machine has no system rather than half of one.
+            self._disk.rename(self._old)
+        for part in ("upper", "work", "docker", "containerd"):
+            (self._disk / part).mkdir(parents=True)
+        shutil.rmtree(self._old, ignore_errors=True)
+
+    def finish(self, facts: dict[str, str]) -> None:
+        """The system on it is whole."""
+        new = self._disk / "installed.new"
+        new.write_text(json.dumps(facts))
+        os.replace(new, self._disk / "installed")
+
+    def mount(self, image: Path) -> None:
+        self.root.mkdir(exist_ok=True)
+        layers = f"lowerdir={image},upperdir={self._disk / 'upper'},workdir={self._disk / 'work'}"
+        output(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)])
+
+    def unmount(self) -> None:
+        if os.path.ismount(self.root):
+            output(["umount", str(self.root)])
+
+    def to_dict(self) -> dict[str, object]:
+        return {**asdict(self.observe()), "installs": self.installs()}
