@@ -60,7 +60,9 @@ class Step:
         else:
             self._line(text)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._terminal:
             self._stream.write("\r\x1b[K")
         outcome = "done" if kind is None else "failed"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from toolchain.cache import ROOT, Cache, sha256_of
@@ -39,13 +42,15 @@ def venv(root: Path = ROOT) -> Path:
 
 
 def _create(folder: Path, python: Path) -> None:
-    if python.exists():
+    if python.exists() and _has_pip(python):
         return
-    if sys.version_info < (3, 11):
-        raise ToolchainError(
-            "making the Python environment",
-            cause=f"this is Python {sys.version.split()[0]}",
-            cure="use Python 3.11 or newer: `make venv PYTHON=python3.11`",
+    if importlib.util.find_spec("ensurepip") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        # Debian keeps this part of the standard library in a package of its own.
+        _run(["apt-get", "update", "-q"], "reading the package lists")
+        _run(
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", "python3-venv"],
+            "installing the Debian package python3-venv",
+            environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         )
     _run(
         [sys.executable, "-m", "venv", "--clear", str(folder)],
@@ -54,12 +59,31 @@ def _create(folder: Path, python: Path) -> None:
     )
 
 
-def _run(argv: Sequence[str], what: str, *, cure: str = "check that the package index is reachable") -> None:
+def _has_pip(python: Path) -> bool:
+    """False in an environment whose making was interrupted."""
+    tried = subprocess.run(
+        [python, "-m", "pip", "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return tried.returncode == 0
+
+
+def _run(
+    argv: Sequence[str],
+    what: str,
+    *,
+    cure: str = "check that the package index is reachable",
+    environment: Mapping[str, str] | None = None,
+) -> None:
     tail: list[str] = []
     with (
         Step(what) as step,
         subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         ) as process,
     ):
         assert process.stdout is not None

@@ -31,7 +31,9 @@ class EngineLog:
         """Keep `text` for `--debug`; False when the engine did not take it."""
         return self._log(engine_pb2.LogSeverity.DEBUG, urn, text, ephemeral=False)
 
-    def _log(self, severity: int, urn: str | None, message: str, *, ephemeral: bool) -> bool:
+    def _log(
+        self, severity: engine_pb2.LogSeverity.ValueType, urn: str | None, message: str, *, ephemeral: bool
+    ) -> bool:
         request = engine_pb2.LogRequest(severity=severity, urn=urn or "", message=message, ephemeral=ephemeral)
         try:
             self._connected().Log(request, timeout=_TIMEOUT)

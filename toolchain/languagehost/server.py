@@ -35,7 +35,7 @@ class LanguageHost(LanguageServer):
         super().__init__(lambda: None)
         self._engine = engine
 
-    def Run(self, request: Any, context: Any) -> Any:  # noqa: N802 - the name is the protocol's
+    def Run(self, request: Any, context: Any) -> Any:
         folder = request.info.program_directory or request.pwd or str(Path.cwd())
         entry = Path(folder, request.info.entry_point or ".")
         main = entry / "__main__.py" if entry.is_dir() else entry
@@ -50,18 +50,18 @@ class LanguageHost(LanguageServer):
         request.args[:] = [self._engine]
         return super().Run(request, context)
 
-    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Handshake(self, request: Any, context: Any) -> Any:
         if request.engine_address:
             self._engine = request.engine_address
         return language_pb2.LanguageHandshakeResponse()
 
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=version("pulumi"))
 
-    def GetProgramDependencies(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def GetProgramDependencies(self, request: Any, context: Any) -> Any:
         return language_pb2.GetProgramDependenciesResponse()
 
-    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Cancel(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
 

@@ -1,0 +1,119 @@
+"""`metalswarm demo up` and `down`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from cli.demo.access import docker_lines, read_fleet, write_certificates
+from cli.demo.engine import Engine
+from cli.demo.environment import CHECKOUT, Demo
+from lab.api import Lab
+
+__all__ = ["app"]
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="Six virtual servers, from powered off to a running swarm.")
+
+
+@app.command()
+def up() -> None:
+    """Set the demo up and run `pulumi up` on it. Run again, it changes nothing and says so."""
+    _root_only()
+    demo = Demo()
+    _step(1, "Debian packages", lambda: _python("-c", "from lab.install import install; install()"))
+    pulumi = _step(2, "Pulumi engine", lambda: _tool("pulumi"))
+    docker = _step(3, "docker command", lambda: _tool("docker-cli"))
+    _step(4, "virtual metal, all powered off at first", lambda: _python("-m", "cli.main", "lab", "up"))
+    lab = Lab.from_spec()
+    demo.prepare(pulumi=pulumi, ssh_key=lab.ssh_key, bmc_login=lab.spec.directory / "keys" / "bmc-login")
+    engine = Engine(demo, pulumi)
+    _step(5, f"stack {demo.stack}", lambda: _must(engine.select_stack(), "pulumi stack select"))
+    _step(6, "pulumi up", lambda: _must(engine.up(), "pulumi up"))
+    changes = engine.changes()
+    fleet = read_fleet(demo.stack)
+    write_certificates(demo, fleet)
+    print()
+    _must(_run([sys.executable, "-m", "cli.main", "status"], demo.variables()), "metalswarm status")
+    print()
+    if set(changes) <= {"same"}:
+        print(f"Nothing changed: {changes.get('same', 0)} resources are as the stack wants them.")
+    else:
+        print("Changed: " + ", ".join(f"{count} {operation}" for operation, count in sorted(changes.items())))
+    print("\nLook at the swarm:")
+    for line in docker_lines(demo, fleet, docker):
+        print(f"  {line}")
+    print("\nRun pulumi by hand on it:")
+    print(f"  . {demo.env_file.relative_to(CHECKOUT)}; pulumi preview")
+    print("\nRemove it all: make demo-down")
+
+
+@app.command()
+def down(
+    force: bool = typer.Option(False, help="Take the lab down even where `pulumi destroy` fails."),
+) -> None:
+    """Run `pulumi destroy`, take the lab down, and remove the demo's state and secrets."""
+    _root_only()
+    demo = Demo()
+    if demo.exists:
+        pulumi = _step(1, "Pulumi engine", lambda: _tool("pulumi"))
+        code = _destroy(Engine(demo, pulumi))
+        if code and not force:
+            _fail("pulumi destroy", f"exit code {code}, see above", "mend it and run it again, or add --force")
+    else:
+        print("No demo state here; nothing to destroy.")
+    _step(3, "lab down", lambda: _python("-m", "cli.main", "lab", "down"))
+    shutil.rmtree(demo.folder, ignore_errors=True)
+    print("The demo is gone.")
+
+
+def _destroy(engine: Engine) -> int:
+    print("\n[2] pulumi destroy", flush=True)
+    return engine.select_stack() or engine.destroy()
+
+
+def _step(number: int, what: str, act: Callable[[], T]) -> T:
+    print(f"\n[{number}] {what}", flush=True)
+    started = time.monotonic()
+    done = act()
+    print(f"[{number}] {what}: done, {time.monotonic() - started:.0f} s", flush=True)
+    return done
+
+
+def _python(*arguments: str) -> None:
+    _must(_run([sys.executable, *arguments]), f"python {' '.join(arguments)}")
+
+
+def _tool(name: str) -> Path:
+    argv = [sys.executable, "-m", "toolchain", name]
+    done = subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    _must(done.returncode, f"python -m toolchain {name}")
+    return Path(done.stdout.strip())
+
+
+def _run(argv: list[str], environment: dict[str, str] | None = None) -> int:
+    return subprocess.run(argv, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def _must(code: int, step: str) -> None:
+    if code:
+        _fail(step, f"exit code {code}, see above", "mend what it names and run `make demo` again; it resumes")
+
+
+def _fail(step: str, cause: str, cure: str) -> None:
+    sys.stderr.write(f"\nfailed: {step}\n  cause: {cause}\n  cure: {cure}\n")
+    raise typer.Exit(1)
+
+
+def _root_only() -> None:
+    if os.geteuid() != 0:
+        _fail("starting the demo", "virtual servers need network namespaces and mounts", "run it as root")

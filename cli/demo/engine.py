@@ -1,0 +1,67 @@
+"""The demo's calls of the Pulumi CLI."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cli.demo.environment import CHECKOUT, Demo
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """The `pulumi` command in the demo's environment; output goes to the terminal.
+
+    :param pulumi: path of the CLI.
+    """
+
+    def __init__(self, demo: Demo, pulumi: Path) -> None:
+        self._demo = demo
+        self._pulumi = pulumi
+
+    def select_stack(self) -> int:
+        return self._run("stack", "select", "--create", self._demo.stack)
+
+    def up(self) -> int:
+        self._drop_dead_locks()
+        return self._run("up", "--yes", "--skip-preview", "--stack", self._demo.stack)
+
+    def destroy(self) -> int:
+        self._drop_dead_locks()
+        return self._run("destroy", "--yes", "--skip-preview", "--stack", self._demo.stack)
+
+    def changes(self) -> Mapping[str, int]:
+        """Resources by operation in the last update: {"same": 40} when nothing changed."""
+        history = self._json("stack", "history", "--json", "--page-size", "1", "--stack", self._demo.stack)
+        return dict(history[0].get("resourceChanges") or {}) if history else {}
+
+    def _run(self, *arguments: str) -> int:
+        return subprocess.run(self._command(*arguments), **self._where(), check=False).returncode
+
+    def _json(self, *arguments: str) -> Any:
+        done = subprocess.run(self._command(*arguments), **self._where(), stdout=subprocess.PIPE, text=True, check=True)
+        return json.loads(done.stdout)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(self._pulumi), *arguments, "--non-interactive"]
+
+    def _where(self) -> dict[str, Any]:
+        return {"cwd": CHECKOUT, "env": self._demo.variables(), "stdin": subprocess.DEVNULL}
+
+    def _drop_dead_locks(self) -> None:
+        """A killed engine leaves its lock in the file backend; drop those whose process is gone from this machine."""
+        for lock in (self._demo.state / ".pulumi" / "locks").rglob("*.json"):
+            try:
+                owner = json.loads(lock.read_text())
+                here = owner["hostname"] == socket.gethostname()
+                dead = here and not Path(f"/proc/{int(owner['pid'])}").exists()
+            except (OSError, ValueError, KeyError):
+                continue
+            if dead:
+                print(f"the last run was killed (process {owner['pid']}); taking its lock off the stack")
+                lock.unlink(missing_ok=True)
