@@ -7,6 +7,7 @@ import pulumi
 
 from components.fleet import build_fleet
 from components.outputs import fleet_outputs
+from components.settle import settle
 from metal.errors import MetalError
 from metal.plan.parallel import advice
 from metal.settings import load_fleet
@@ -19,6 +20,12 @@ try:
 except MetalError as error:
     raise pulumi.RunError(str(error)) from None
 
-build_fleet(fleet)
-for name, value in fleet_outputs(fleet).items():
-    pulumi.export(name, value)
+
+
+async def program() -> dict[str, object]:
+    build_fleet(fleet)
+    await settle()
+    return fleet_outputs(fleet)
+
+
+pulumi.run(program)

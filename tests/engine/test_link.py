@@ -154,3 +154,64 @@ def test_a_host_on_hold_changes_nothing_until_the_hold_is_lifted(chain):
     assert [entry.get("act") for entry in done if entry["host"] == "b"] == ["FirstLink", "NextLink"]
     outcome, done = chain.up_with({"a": {"life": "g2", "size": 3}, "b": HOST})
     assert (set(outcome.expect().changes), done) == ({"same"}, [])
+
+
+SETTLING = '''
+import pulumi
+from components.settle import settle
+from parts import First, Next
+
+
+async def main():
+    for name, host in pulumi.Config().require_object("hosts").items():
+        inputs = {"host": name, "owner": "probe/dev", "life": host["life"], "size": host["size"], "hold": ""}
+        first = First(name, dict(inputs))
+        last = Next(name, {**inputs, "up": first.id})
+        Next(name + "-last", {**inputs, "up": last.id})
+    await settle()
+    return {"whole": True}
+
+
+pulumi.run(main)
+'''
+
+FAULT = '''
+from metal.errors import HostError, HostFault
+from providers.server import runtime
+import threading
+
+
+def fail_or_wait(props):
+    if props["host"] == "bad" and props["size"] == 13:
+        raise HostError("no answer on port 22", fault=HostFault.TIMEOUT, host="bad", tried=["ssh ops@bad"],
+                        seen="connection refused", next_step="look at its console")
+    if props["host"] == "slow":
+        threading.Event().wait(0.5)  # long enough for the other one to have failed before
+
+
+'''
+
+
+def test_one_failing_host_stops_nobody_else_and_loses_nothing(chain):
+    faulty = PARTS.replace("class BaseLink", FAULT + "class BaseLink").replace(
+        "        note(act=", "        fail_or_wait(props)\n        note(act="
+    )
+    chain.environment["PULUMI_CONTINUE_ON_ERROR"] = "true"
+    chain.write(SETTLING, modules={"parts.py": faulty})
+    chain.up_with({"bad": HOST, "slow": HOST})[0].expect()
+
+    broken = {"life": "g1", "size": 13}
+    outcome, done = chain.up_with({"bad": broken, "slow": {"life": "g1", "size": 2}, "new": HOST})
+    outcome.expect(ok=False)
+    assert [entry["act"] for entry in done if entry["host"] == "slow"] == ["FirstLink", "NextLink", "NextLink"]
+    assert [entry["act"] for entry in done if entry["host"] == "new"] == ["FirstLink", "NextLink", "NextLink"]
+    assert not [entry for entry in done if "undo" in entry], "what could not be registered is not deleted"
+    assert {"bad", "bad-last"} <= set(chain.resources())
+    assert "Traceback" not in outcome.output
+    assert "bad: stopped at First; what comes after it waits" in outcome.output
+    for line in ("bad: no answer on port 22", "tried: ssh ops@bad", "last seen: connection refused", "next: look at"):
+        assert line in outcome.output
+
+    outcome, done = chain.up_with({"bad": {"life": "g1", "size": 2}, "slow": {"life": "g1", "size": 2}, "new": HOST})
+    outcome.expect()
+    assert {entry["host"] for entry in done} == {"bad"}, "the next run does only what is missing"

@@ -1,0 +1,46 @@
+"""Let every registration come to its end, so that one failing host neither cuts the others short nor floods the log."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pulumi
+from pulumi.runtime.stack import ResourceRegistrationFailed
+from pulumi.runtime.stack import _get_rpc_manager as rpc_manager  # the SDK is pinned; there is no public way
+
+__all__ = ["settle"]
+
+_FAILED = re.compile(r"resource (?P<name>\S+) \[[^\]]*[:/](?P<link>\w+)\] failed to register")
+
+
+async def settle() -> None:
+    """Wait until all resources are registered or have failed; then fail, in one line a host, if any has.
+
+    The SDK ends the program at the first resource whose dependency failed, even while other chains are under way, and
+    prints a traceback for it. The program must still fail: Pulumi would delete what a successful program leaves out.
+
+    :raises pulumi.RunError: some registration failed; the resource's own error says why.
+    """
+    manager = rpc_manager()
+    stopped: dict[str, str] = {}
+    other: BaseException | None = None
+    await asyncio.sleep(0)  # a registration enters the list when its task first runs
+    while manager.rpcs:
+        await asyncio.wait([asyncio.ensure_future(rpc) for rpc in manager.rpcs])
+        finished, manager.rpcs = manager.rpcs, []
+        for rpc in finished:
+            error = rpc.exception()
+            found = _FAILED.match(str(error)) if isinstance(error, ResourceRegistrationFailed) else None
+            if found:
+                stopped[found["name"]] = found["link"]
+            elif error is not None:
+                other = other or error
+    if other is not None:
+        return  # the SDK reports it, with where it came from
+    if stopped:
+        manager.clear()
+        lines = [f"{name}: stopped at {link}; what comes after it waits" for name, link in sorted(stopped.items())]
+        raise pulumi.RunError(
+            "\n".join([*lines, "The rest went on. See each one's own error below, and run the same command again."])
+        )
