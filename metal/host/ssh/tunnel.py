@@ -20,6 +20,8 @@ _log = logging.getLogger("metal.ssh")
 
 _CHUNK = 64 * 1024
 _STDERR_TAIL = 4096
+# Between the end of a command's output and its exit status, in seconds.
+_EXIT_SECONDS = 5.0
 
 Bridge = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -78,13 +80,15 @@ def to_command(link: Link, path: Path, command: str) -> Tunnel:
             tail = asyncio.create_task(_tail(process.stderr))
             try:
                 await _both_ways(reader, writer, process.stdout, process.stdin)
-                await process.wait_closed()
+                async with asyncio.timeout(_EXIT_SECONDS):
+                    await process.wait_closed()
+                    said = await tail
+            except TimeoutError:
+                return  # It closed its output and runs on; closing the channel is all that is left to do.
             finally:
                 tail.cancel()
             if process.exit_status not in (0, None):
-                said = (await asyncio.gather(tail, return_exceptions=True))[0]
-                detail = said if isinstance(said, str) else ""
-                raise ConnectionError(f"the command ended with status {process.exit_status}: {detail}".rstrip(": "))
+                raise ConnectionError(f"the command ended with status {process.exit_status}: {said}".rstrip(": "))
 
     return Tunnel(link.endpoint.name, path, bridge)
 
@@ -111,7 +115,10 @@ async def _both_ways(
     far_reader: asyncssh.SSHReader[bytes],
     far_writer: asyncssh.SSHWriter[bytes],
 ) -> None:
-    """Copy until the far side has ended; the near side's end alone is passed on and leaves the answer coming."""
+    """Copy until the far side has ended; the near side's end alone is passed on and leaves the answer coming.
+
+    The near side is closed by the caller, once it knows how the far side ended: who sees the end can ask for the cause.
+    """
 
     async def outwards() -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -124,7 +131,6 @@ async def _both_ways(
         while chunk := await far_reader.read(_CHUNK):
             near_writer.write(chunk)
             await near_writer.drain()
-        near_writer.write_eof()
 
     sending = asyncio.create_task(outwards())
     try:
