@@ -17,8 +17,8 @@ _DIGEST_DIFFERS = 46
 _CURL_FAILED = 47
 _HEX = re.compile(r"[0-9a-f]{64}")
 
-# Arguments: digest, destination, mode (octal), seconds. The address comes by standard input and goes to curl likewise: it
-# may hold a login, and argument lists are for everybody to read.
+# Arguments: digest, destination, mode (octal), seconds. The address comes by standard input and goes to curl
+# likewise: it may hold a login, and argument lists are for everybody to read.
 _FETCH = f"""
 digest=$1 destination=$2 mode=$3 seconds=$4
 IFS= read -r url
