@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -15,7 +17,7 @@ from lab.bmc.service import ensure_bmc
 from lab.cache import locked
 from lab.errors import LabError
 from lab.host import LabHost
-from lab.image.base import ensure_image, image_path
+from lab.image.base import ensure_image, image_path, remove_image
 from lab.keys import ensure_key
 from lab.machine.cgroups import remove_cgroups
 from lab.machine.power import prepare_machine
@@ -26,6 +28,10 @@ from lab.spec import LabSpec
 from metal.waiting import Run
 
 __all__ = ["Lab", "Part"]
+
+
+_PROGRAMS = ("ipmi_sim", "unshare", Path(sys.executable).name)
+"""What the lab runs for long: a BMC, a machine, the mirror."""
 
 
 class Part(StrEnum):
@@ -56,7 +62,7 @@ class Lab:
 
     @property
     def bmc_login(self) -> BmcLogin:
-        return ensure_login(self.spec.directory / "keys" / "bmc-login")
+        return ensure_login(self.spec.bmc_login)
 
     def host(self, name: str) -> LabHost:
         return LabHost(self.spec, self.spec.machine(name), self._run)
@@ -66,7 +72,7 @@ class Lab:
         return tuple(LabHost(self.spec, machine, self._run) for machine in self.spec.machines)
 
     def up(self, parts: Iterable[Part] = tuple(Part)) -> list[Part]:
-        """Build what is missing; returns the parts in which something was. Hosts keep their power as it is: at first, off.
+        """Build what is missing; returns the parts in which something was. Hosts keep their power: at first, off.
 
         :raises LabError: when a part cannot be built, or a lab of another description stands in the directory.
         """
@@ -82,13 +88,13 @@ class Lab:
     def down(self, parts: Iterable[Part] = tuple(Part), *, keep: bool = False) -> list[Part]:
         """Remove parts, whatever state they are in; returns those in which there was something.
 
-        Without NETWORK and BMCS gone hosts cannot run: either ends them. All parts but the image, which other labs may use,
-        make the whole lab: then its folder goes too.
+        A host needs NETWORK and BMCS, so removing either ends it. All parts but the image, which other labs may use,
+        are the whole lab: then its folder goes too.
 
         :param keep: leave disks, keys and counters for the next `up`.
         """
         wanted = set(parts)
-        changed = []
+        changed: list[Part] = []
         with self._locked():
             for part in (part for part in reversed(Part) if part in wanted and part is not Part.IMAGE):
                 self._run.progress(f"{part}: down")
@@ -97,13 +103,9 @@ class Lab:
             if wanted >= {Part.NETWORK, Part.MIRROR, Part.BMCS}:
                 self._end_strays()
                 remove_cgroups(self.spec.cgroup)
-                if not keep:
-                    shutil.rmtree(self.spec.directory / "hosts", ignore_errors=True)
-                    shutil.rmtree(self.spec.directory / "mirror", ignore_errors=True)
-                    shutil.rmtree(self.spec.directory / "keys", ignore_errors=True)
-                    self._spec_file.unlink(missing_ok=True)
-            if wanted == {Part.IMAGE} and image_path(self.spec.cache).exists():
-                shutil.rmtree(image_path(self.spec.cache))
+                if not keep and self._spec_file.exists():
+                    shutil.rmtree(self.spec.directory)
+            if wanted == {Part.IMAGE} and remove_image(self.spec.cache):
                 changed.append(Part.IMAGE)
         return changed
 
@@ -142,10 +144,8 @@ class Lab:
         return changed
 
     def _end_strays(self) -> None:
-        """What a starter that was killed left behind names the lab's folder among its arguments."""
-        import signal
-
-        for process in running(str(self.spec.directory)):
+        """What a starter that was killed left unrecorded names the lab's folder among its arguments."""
+        for process in running(self.spec.directory, _PROGRAMS):
             process.signal(signal.SIGKILL)
 
     @property

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 
 from lab.bmc.client import PowerAct, ipmitool, power, power_is_on
 from lab.bmc.flags import boot_clock, read_flags
-from lab.bmc.login import ensure_login
+from lab.bmc.login import BmcLogin, read_login
 from lab.bmc.module import ensure_module
 from lab.bmc.service import answers, bmc_daemon, ensure_bmc
+from lab.errors import LabError
 from lab.machine.disk import MachineDisk
 from lab.machine.power import is_on, pull_power
 from lab.spec import HostSpec, LabSpec
 from metal.waiting import Deadline, Pending, Run, wait_until
-from lab.errors import LabError
 
 __all__ = ["HostStatus", "LabHost"]
 
@@ -54,8 +54,8 @@ class LabHost:
         self._disk = MachineDisk(spec.machine_directory)
 
     @property
-    def _login_path(self) -> object:
-        return self._lab.directory / "keys" / "bmc-login"
+    def _login(self) -> BmcLogin:
+        return read_login(self._lab.bmc_login)
 
     @property
     def _deadline(self) -> Deadline:
@@ -63,11 +63,11 @@ class LabHost:
 
     def power(self, act: PowerAct) -> None:
         """Send one chassis control command; its effect takes its time."""
-        power(self.spec, ensure_login(self._lab.directory / "keys" / "bmc-login"), act)
+        power(self.spec, self._login, act)
 
     def power_is_on(self) -> bool:
         """Asks the BMC."""
-        return power_is_on(self.spec, ensure_login(self._lab.directory / "keys" / "bmc-login"))
+        return power_is_on(self.spec, self._login)
 
     def set_boot(self, device: str, *, lasting: bool = False) -> None:
         """Boot device of the next boot, by IPMI.
@@ -76,14 +76,11 @@ class LabHost:
         :param lasting: of all boots.
         """
         options = ["options=persistent"] if lasting else []
-        ipmitool(
-            self.spec, ensure_login(self._lab.directory / "keys" / "bmc-login"), "chassis", "bootdev", device, *options
-        )
+        ipmitool(self.spec, self._login, "chassis", "bootdev", device, *options)
 
     def plug(self) -> bool:
         """Start the BMC."""
-        login = ensure_login(self._lab.directory / "keys" / "bmc-login")
-        return ensure_bmc(self.spec, login, ensure_module(self._lab.cache), deadline=self._deadline)
+        return ensure_bmc(self.spec, self._login, ensure_module(self._lab.cache), deadline=self._deadline)
 
     def unplug(self) -> bool:
         """End the BMC's process; the machine keeps its power."""
@@ -105,14 +102,19 @@ class LabHost:
             return False
 
     def wait_for_ssh(self, *, seconds: float = 60.0) -> None:
+        """:raises LabError: when no SSH server greets within `seconds`, with what the machine is doing."""
         wait_until(
             "SSH answers",
-            lambda: True if self.ssh_answers() else Pending(self.status().firmware or "no answer"),
+            lambda: True if self.ssh_answers() else Pending(self._doing()),
             deadline=self._run.deadline(seconds),
             fail=lambda what, seen: LabError("SSH does not answer", seen=seen),
             interval=0.1,
             host=self.name,
         )
+
+    def _doing(self) -> str:
+        status = self.status()
+        return f"power is {'on' if status.power else 'off'}, firmware said: {status.firmware or 'nothing'}"
 
     def status(self) -> HostStatus:
         """What can be seen without asking the BMC's account."""
@@ -128,7 +130,7 @@ class LabHost:
             bmc_answers=answers(self.spec, patience=0.3),
             ssh_answers=on and self.ssh_answers(),
             boot=flags.device + (" (lasting)" if flags.persistent else "") if flags.valid(boot_clock()) else "default",
-            firmware=firmware.read_text().strip() if on and firmware.exists() else "",
+            firmware=firmware.read_text().strip() if firmware.exists() else "",
             installs=self._disk.installs(),
             unclaimed=disk.unclaimed,
         )

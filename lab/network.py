@@ -1,7 +1,7 @@
 """The lab's network: a switch in a namespace of its own and one interface of this machine on it.
 
-The bridge stands in its own network namespace, so this machine's packet filter, forwarding and bridge-netfilter settings
-neither matter nor change. A host's cable is plugged in when its power comes on (lab/machine/boot.sh).
+The bridge stands in its own network namespace, so this machine's packet filter, forwarding and bridge-netfilter
+settings neither matter nor change. A host's cable is plugged in when its power comes on (lab/machine/boot.sh).
 """
 
 from __future__ import annotations

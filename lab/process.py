@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class ProcessId:
 
 @dataclass(frozen=True)
 class Daemon:
-    """A program that is started once and recorded by itself before it begins, so that a crash of the starter loses nothing.
+    """A program started once. It records itself before it begins, so that a crash of the starter loses nothing.
 
     :ivar record: file holding "pid start-time".
     :ivar log: takes standard output and error.
@@ -130,8 +130,9 @@ class Daemon:
             return ""
 
 
-def running(argument: str) -> list[ProcessId]:
-    """Processes that have `argument`, or a path beneath it, among their arguments."""
+def running(path: Path, programs: Container[str]) -> list[ProcessId]:
+    """Processes of one of `programs` that have `path`, or something beneath it, among their arguments."""
+    argument = str(path)
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
@@ -139,6 +140,8 @@ def running(argument: str) -> list[ProcessId]:
         try:
             arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except (FileNotFoundError, ProcessLookupError):
+            continue
+        if Path(arguments[0]).name not in programs:
             continue
         if any(part == argument or part.startswith(argument + "/") for part in arguments):
             process = ProcessId.of(int(entry.name))

@@ -16,6 +16,7 @@ __all__ = ["HostSpec", "LabSpec"]
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _NAME = re.compile(r"[a-z][a-z0-9]{0,7}")
 _PATH = re.compile(r"[A-Za-z0-9/._+@:=,-]+")
+_SUBNET, _BMC_BASE = IPv4Network("10.77.0.0/24"), IPv4Address("127.0.2.0")
 _FIRST_HOST = 11
 """Host number in the subnet of the first machine; 1 is the mirror."""
 
@@ -59,8 +60,8 @@ class LabSpec:
 
     name: str = "lab"
     hosts: int = 6
-    subnet: IPv4Network = IPv4Network("10.77.0.0/24")
-    bmc_base: IPv4Address = IPv4Address("127.0.2.0")
+    subnet: IPv4Network = _SUBNET
+    bmc_base: IPv4Address = _BMC_BASE
     bmc_port: int = 6230
     mirror_port: int = 8080
     install_limit: int = 2
@@ -79,7 +80,7 @@ class LabSpec:
         if self.install_limit < 1:
             problems.append(f"install_limit {self.install_limit}: at least 1")
         problems += [
-            f"{key} {path}: an absolute path of letters, digits and /._+@:=,- (the BMC simulator can quote nothing else)"
+            f"{key} {path}: an absolute path of letters, digits and /._+@:=,- (the BMC simulator quotes no others)"
             for key, path in (("directory", self.directory), ("cache", self.cache))
             if not path.is_absolute() or not _PATH.fullmatch(str(path))
         ]
@@ -138,6 +139,11 @@ class LabSpec:
     def key(self) -> Path:
         """Private key of root on every host."""
         return self.directory / "keys" / "id_ed25519"
+
+    @property
+    def bmc_login(self) -> Path:
+        """File with "user:password" of all BMCs."""
+        return self.directory / "keys" / "bmc-login"
 
     def to_dict(self) -> dict[str, str | int]:
         return {key: value if isinstance(value, int) else str(value) for key, value in asdict(self).items()}

@@ -6,7 +6,9 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["BmcLogin", "ensure_login"]
+from lab.errors import LabError
+
+__all__ = ["BmcLogin", "ensure_login", "read_login"]
 
 
 @dataclass(frozen=True)
@@ -24,5 +26,13 @@ def ensure_login(path: Path) -> BmcLogin:
         # ipmi_sim cuts passwords at 19 characters.
         new.write_text(f"admin:{secrets.token_hex(8)}\n")
         new.rename(path)
-    user, _, password = path.read_text().strip().partition(":")
+    return read_login(path)
+
+
+def read_login(path: Path) -> BmcLogin:
+    """:raises LabError: when the lab was never brought up."""
+    try:
+        user, _, password = path.read_text().strip().partition(":")
+    except FileNotFoundError as missing:
+        raise LabError("the lab has no BMC login yet", next_step="metalswarm lab up") from missing
     return BmcLogin(user, password)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
-from lab.cache import made_once
+from lab.cache import locked, made_once
 from lab.command import namespaced, run
 from lab.errors import LabError
 from lab.image.recipe import PACKAGES, customise, image_key
 from lab.image.source import SUITE, machine_source
 from metal.waiting import Run
 
-__all__ = ["ensure_image", "image_path"]
+__all__ = ["ensure_image", "image_path", "remove_image"]
 
 
 def image_path(cache: Path) -> Path:
@@ -31,7 +32,14 @@ def ensure_image(cache: Path, run_: Run) -> Path:
             result = run(
                 # Own namespaces: what debootstrap mounts and starts goes with it, also when it is killed.
                 namespaced(
-                    ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), source.uri]
+                    [
+                        "debootstrap",
+                        "--variant=minbase",
+                        f"--include={','.join(PACKAGES)}",
+                        SUITE,
+                        str(root),
+                        source.uri,
+                    ]
                 ),
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -46,3 +54,25 @@ def ensure_image(cache: Path, run_: Run) -> Path:
         customise(root)
 
     return made_once(image_path(cache), make) / "root"
+
+
+def remove_image(cache: Path) -> bool:
+    """Remove the image of this recipe; True when there was one.
+
+    :raises LabError: when a running host, of whatever lab, stands on it.
+    """
+    image = image_path(cache)
+    if not image.exists():
+        return False
+    for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
+        try:
+            used = f"lowerdir={image}/" in mounts.read_text()
+        except OSError:
+            continue
+        if used:
+            raise LabError("the image is in use", seen=f"process {mounts.parent.name}", next_step="lab down first")
+    with locked(image.with_name(image.name + ".lock")):
+        doomed = image.with_name(image.name + ".partial")
+        image.rename(doomed)
+        shutil.rmtree(doomed)
+    return True

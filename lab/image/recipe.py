@@ -32,10 +32,17 @@ Before=sysinit.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'for m in /sys/fs/cgroup/*/ /sys/fs/cgroup/; do mountpoint -q "$m" && mount -o remount,bind,rw "$m"; done; true'
+ExecStart=/usr/local/sbin/lab-cgroups
 
 [Install]
 WantedBy=sysinit.target
+"""
+
+_REMOUNT = """\
+#!/bin/sh
+for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
+    if mountpoint -q "$hierarchy"; then mount -o remount,bind,rw "$hierarchy"; fi
+done
 """
 
 _MASKED = (
@@ -76,6 +83,9 @@ def customise(root: Path) -> None:
     (root / "etc/machine-id").write_text("")
     (root / "var/lib/dbus/machine-id").unlink(missing_ok=True)
     (root / "var/lib/dbus/machine-id").symlink_to("/etc/machine-id")
+    remount = root / "usr/local/sbin/lab-cgroups"
+    remount.write_text(_REMOUNT)
+    remount.chmod(0o755)
     units = root / "etc/systemd/system"
     (units / "lab-cgroups.service").write_text(_CGROUPS_WRITABLE)
     _link(units / "sysinit.target.wants/lab-cgroups.service", "/etc/systemd/system/lab-cgroups.service")

@@ -39,7 +39,9 @@ def choose_source(targets: str) -> DebianSource | None:
     if base is None:
         return None
     updates = dict.fromkeys(
-        f"deb {site} {release} main" for site, release in main if re.fullmatch(rf"{SUITE}[-/](security|updates)", release)
+        f"deb {site} {release} main"
+        for site, release in main
+        if re.fullmatch(rf"{SUITE}[-/](security|updates)", release)
     )
     return DebianSource(base, tuple(updates))
 

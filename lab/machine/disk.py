@@ -23,6 +23,7 @@ class MachineDisk:
         self._disk = directory / "disk"
         self._old = directory / "disk.old"
         self._counter = directory / "installs.json"
+        self._installed = self._disk / "installed"
         self.root = directory / "root"
 
     @property
@@ -31,13 +32,21 @@ class MachineDisk:
         return {self._disk / "docker": "/var/lib/docker", self._disk / "containerd": "/var/lib/containerd"}
 
     def observe(self) -> Disk:
-        installed = (self._disk / "installed").exists()
+        image = self._image()
+        installed = image is not None and image.exists()
         claimed = installed and (self._disk / "upper" / _MARKER).exists()
         return Disk(installed, claimed, 0 if claimed else self._count())
 
     def installs(self) -> int:
         """Installs in this machine's whole life."""
         return int(self._read().get("total", 0))
+
+    def _image(self) -> Path | None:
+        """Image of the system on the disk; None when there is no whole system."""
+        try:
+            return Path(self._installed.read_text().strip())
+        except FileNotFoundError:
+            return None
 
     def _count(self) -> int:
         return int(self._read().get("unclaimed", 0))
@@ -69,13 +78,15 @@ class MachineDisk:
             (self._disk / part).mkdir(parents=True)
         shutil.rmtree(self._old, ignore_errors=True)
 
-    def finish(self, facts: dict[str, str]) -> None:
-        """The system on it is whole."""
-        new = self._disk / "installed.new"
-        new.write_text(json.dumps(facts))
-        os.replace(new, self._disk / "installed")
+    def finish(self, image: Path) -> None:
+        """The system on it is whole, and made from `image`."""
+        new = self._installed.with_suffix(".new")
+        new.write_text(f"{image}\n")
+        os.replace(new, self._installed)
 
     def mount(self, image: Path) -> None:
+        """Mount the system at `root`: the one installed, on the image it was made from, else a new one on `image`."""
+        image = self._image() or image
         self.root.mkdir(exist_ok=True)
         layers = f"lowerdir={image},upperdir={self._disk / 'upper'},workdir={self._disk / 'work'}"
         output(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)])

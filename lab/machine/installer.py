@@ -44,10 +44,9 @@ class MachineConfig:
         return cls(**json.loads(path.read_text()))
 
 
-def install_system(root: Path, config: MachineConfig) -> dict[str, str]:
-    """Make the mounted, untouched image under `root` this host's system; returns its new identity."""
-    machine_id = uuid.uuid4().hex
-    (root / "etc/machine-id").write_text(machine_id + "\n")
+def install_system(root: Path, config: MachineConfig) -> None:
+    """Make the mounted, untouched image under `root` this host's system."""
+    (root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
     (root / "etc/hostname").write_text(config.name + "\n")
     neighbours = "".join(f"{address}\t{name}\n" for name, address in config.neighbours.items())
     (root / "etc/hosts").write_text(f"127.0.0.1\tlocalhost\n{neighbours}")
@@ -59,4 +58,3 @@ def install_system(root: Path, config: MachineConfig) -> dict[str, str]:
     keys = ssh / "authorized_keys"
     keys.touch(mode=0o600)
     keys.write_text(config.authorized_key.strip() + "\n")
-    return {"machine_id": machine_id, "host_key": " ".join(host_key.with_suffix(".pub").read_text().split()[:2])}

@@ -41,7 +41,6 @@ class Mainboard:
     def run(self) -> None:
         """Boot, and boot again after a reboot or reset, until the system powers itself off."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        self._write("leader", os.readlink("/proc/self"))
         while self._boot() is _End.AGAIN:
             end_everything()
             self._disk.unmount()
@@ -61,7 +60,8 @@ class Mainboard:
             self._disk.wipe()
         self._disk.mount(Path(config.image))
         if decision is Boot.INSTALL:
-            self._disk.finish(install_system(self._disk.root, config))
+            install_system(self._disk.root, config)
+            self._disk.finish(Path(config.image))
         cgroups = ensure_cgroups(config.cgroup, config.name)
         return self._watch(start_system(boot_command(config, self._disk, cgroups), self._directory / "console.log"))
 

@@ -6,8 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from lab.errors import LabError
 from lab.command import namespaced
+from lab.errors import LabError
 from lab.machine.cgroups import remove_cgroups
 from lab.machine.installer import MachineConfig
 from lab.network import BRIDGE
@@ -17,6 +17,7 @@ from metal.waiting import Deadline, Pending, wait_until
 
 __all__ = ["is_on", "prepare_machine", "pull_power"]
 
+_IGNITE = Path(__file__).with_name("ignite.sh")
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -41,7 +42,8 @@ def prepare_machine(spec: LabSpec, host: HostSpec, image: Path) -> None:
         neighbours={machine.name: str(machine.address) for machine in spec.machines},
     )
     _replace(directory / "config.json", config.to_json(), 0o644)
-    program = " ".join(namespaced([sys.executable, "-m", "lab.machine", str(directory)]))
+    ignite = ["/bin/sh", str(_IGNITE), str(directory), sys.executable, "-m", "lab.machine", str(directory)]
+    program = " ".join(namespaced(ignite))
     _replace(directory / "mainboard", f"#!/bin/sh\ncd /\nPYTHONPATH={_CHECKOUT} exec {program}\n", 0o755)
 
 

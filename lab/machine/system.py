@@ -67,7 +67,7 @@ def start_system(command: list[str], console: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
             env={**os.environ, **_ENVIRONMENT},
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()),  # noqa: PLW1509 - single-threaded
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()),
         )
 
 

@@ -28,17 +28,20 @@ def ensure_consul(cache: Path, run_: Run) -> Path:
     binary = cache / f"consul-{CONSUL_VERSION}" / "consul"
     if not binary.exists():
         run_.progress(f"mirror: building Consul {CONSUL_VERSION}, some minutes")
-        _must("Consul", run([sys.executable, "-m", "toolchain", "consul"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        _must(
+            "Consul",
+            run([sys.executable, "-m", "toolchain", "consul"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT),
+        )
         if not binary.exists():
             raise LabError("the toolchain built no Consul", seen=f"{binary} is missing")
     return binary
 
 
-def ensure_stackengine(cache: Path, run_: Run) -> Path | None:
-    """The simulated StackEngine, built once for these very sources; None while there are none."""
-    sources = sorted(path for path in _STACKENGINE.rglob("*") if path.is_file() and path.suffix in (".go", ".mod", ".sum"))
-    if not any(path.name == "go.mod" for path in sources):
-        return None
+def ensure_stackengine(cache: Path, run_: Run) -> Path:
+    """The simulated StackEngine, built once for these very sources."""
+    sources = sorted(
+        path for path in _STACKENGINE.rglob("*") if path.is_file() and path.suffix in (".go", ".mod", ".sum")
+    )
     digest = hashlib.sha256()
     for source in sources:
         digest.update(f"{source.relative_to(_STACKENGINE)}\0".encode() + source.read_bytes())

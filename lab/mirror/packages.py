@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 from lab.cache import made_once
@@ -23,7 +24,7 @@ def ensure_packages(cache: Path, image: Path, run: Run) -> Path:
     def make(partial: Path) -> None:
         run.progress(f"packages: fetching {', '.join(PACKAGES)} and what they need")
         # An apt of its own: the image's idea of what is installed, none of this machine's other sources or state.
-        state = partial.with_name(partial.name + ".apt")
+        state = partial / "apt"
         for part in ("lists/partial", "cache/archives/partial"):
             (state / part).mkdir(parents=True, exist_ok=True)
         sources = state / "sources.list"
@@ -41,6 +42,7 @@ def ensure_packages(cache: Path, image: Path, run: Run) -> Path:
         for package in (state / "cache/archives").glob("*.deb"):
             # Package names hold an epoch's colon as %3a; a plain name survives every web server.
             package.rename(partial / package.name.replace("%3a", "."))
+        shutil.rmtree(state)
         index_repository(partial)
 
     key = hashlib.sha256(f"{image_key()} {PACKAGES}".encode()).hexdigest()[:12]

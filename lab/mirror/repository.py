@@ -17,9 +17,8 @@ def index_repository(directory: Path) -> None:
     for package in sorted(directory.glob("*.deb")):
         control = output(["dpkg-deb", "--field", str(package)]).rstrip("\n")
         content = package.read_bytes()
-        stanzas.append(
-            f"{control}\nFilename: ./{package.name}\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n"
-        )
+        digest = hashlib.sha256(content).hexdigest()
+        stanzas.append(f"{control}\nFilename: ./{package.name}\nSize: {len(content)}\nSHA256: {digest}\n")
     index = "\n".join(stanzas).encode()
     (directory / "Packages").write_bytes(index)
     (directory / "Packages.gz").write_bytes(gzip.compress(index, mtime=0))

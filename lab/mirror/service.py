@@ -35,9 +35,7 @@ def fill_mirror(spec: LabSpec, run: Run) -> Path:
     new.symlink_to(packages)
     new.rename(www / "debian")
     offer(ensure_consul(spec.cache, run), www / "consul" / CONSUL_VERSION / "consul")
-    stackengine = ensure_stackengine(spec.cache, run)
-    if stackengine:
-        offer(stackengine, www / "stackengine" / STACKENGINE_VERSION / "stackengine")
+    offer(ensure_stackengine(spec.cache, run), www / "stackengine" / STACKENGINE_VERSION / "stackengine")
     return www
 
 

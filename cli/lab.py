@@ -1,0 +1,160 @@
+"""`metalswarm lab`: the virtual metal by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lab.api import Lab, Part
+from lab.bmc.client import PowerAct
+from lab.host import HostStatus
+from lab.install import install as install_packages
+from lab.spec import LabSpec
+from metal.waiting import Run
+
+app = typer.Typer(no_args_is_help=True, help="Virtual metal: powered-off hosts with real BMCs on this machine.")
+
+_STANDARD = LabSpec()
+_Only = Annotated[list[Part] | None, typer.Option("--only", help="Only this part; may be given several times.")]
+_Host = Annotated[str, typer.Argument(help="n1, n2, ...")]
+
+
+@app.callback()
+def lab(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="Names its interface and namespace.")] = _STANDARD.name,
+    hosts: Annotated[int, typer.Option(help="Number of machines.")] = _STANDARD.hosts,
+    subnet: Annotated[str, typer.Option(help="Of the hosts; .1 is the mirror.")] = str(_STANDARD.subnet),
+    bmc_base: Annotated[str, typer.Option(help="BMC of host i is at this address plus i.")] = str(_STANDARD.bmc_base),
+    directory: Annotated[Path | None, typer.Option(help="The lab's state.", show_default=".metalswarm/<name>")] = None,
+) -> None:
+    """Describe the lab; without options it is the one of the dev stack."""
+    context.obj = LabSpec(
+        name=name,
+        hosts=hosts,
+        subnet=IPv4Network(subnet),
+        bmc_base=IPv4Address(bmc_base),
+        directory=(directory or _STANDARD.directory.with_name(name)).absolute(),
+    )
+
+
+@app.command()
+def install() -> None:
+    """Install the Debian packages that a lab needs (root)."""
+    install_packages(Run(progress=_tell))
+
+
+@app.command()
+def up(context: typer.Context, only: _Only = None) -> None:
+    """Bring the lab up, all hosts off at first; run again it repairs what is missing."""
+    the_lab = _lab(context)
+    changed = the_lab.up(only or tuple(Part))
+    _tell(f"lab {the_lab.spec.name}: " + (f"up, made {', '.join(changed)}" if changed else "was up, nothing changed"))
+
+
+@app.command()
+def down(
+    context: typer.Context,
+    only: _Only = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave disks and keys for the next up.")] = False,
+) -> None:
+    """Take the lab down: no process, mount, namespace or link stays."""
+    the_lab = _lab(context)
+    changed = the_lab.down(only or tuple(Part), keep=keep)
+    _tell(f"lab {the_lab.spec.name}: " + (f"removed {', '.join(changed)}" if changed else "nothing was up"))
+
+
+@app.command()
+def status(context: typer.Context, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Power, boot device, installs, BMC and SSH of every host."""
+    rows = [host.status() for host in _lab(context).hosts]
+    if as_json:
+        print(json.dumps([row.to_dict() for row in rows], indent=2))
+    else:
+        Console().print(_table(rows))
+
+
+@app.command()
+def power(
+    context: typer.Context,
+    host: _Host,
+    act: Annotated[str, typer.Argument(help="on|off|cycle|reset|soft|status")],
+) -> None:
+    """Chassis control through the host's BMC, over IPMI."""
+    machine = _lab(context).host(host)
+    if act == "status":
+        print("on" if machine.power_is_on() else "off")
+    elif act in list(PowerAct):
+        machine.power(PowerAct(act))
+    else:
+        raise typer.BadParameter(f"{act!r}: on, off, cycle, reset, soft or status")
+
+
+@app.command()
+def boot(
+    context: typer.Context,
+    host: _Host,
+    device: Annotated[str, typer.Argument(help="pxe|disk|none")],
+    lasting: Annotated[bool, typer.Option(help="For all boots, not the next one.")] = False,
+) -> None:
+    """Boot device through the host's BMC, over IPMI; pxe makes the next boot a fresh install."""
+    _lab(context).host(host).set_boot(device, lasting=lasting)
+
+
+@app.command()
+def kill(context: typer.Context, host: _Host) -> None:
+    """Pull a host's power plug; its BMC stays."""
+    _tell(f"{host}: " + ("power pulled" if _lab(context).host(host).kill() else "was off"))
+
+
+@app.command()
+def unplug(context: typer.Context, host: _Host) -> None:
+    """End a host's BMC; the host keeps its power."""
+    _tell(f"{host}: BMC " + ("unplugged" if _lab(context).host(host).unplug() else "was unplugged"))
+
+
+@app.command()
+def plug(context: typer.Context, host: _Host) -> None:
+    """Start a host's BMC again."""
+    _tell(f"{host}: BMC " + ("plugged in" if _lab(context).host(host).plug() else "was plugged in"))
+
+
+@app.command("reset-counter")
+def reset_counter(context: typer.Context, host: _Host) -> None:
+    """Allow a host network installs again after it refused one too many."""
+    _lab(context).host(host).reset_counter()
+
+
+def _lab(context: typer.Context) -> Lab:
+    spec: LabSpec = context.obj
+    return Lab.from_spec(spec, run=Run(progress=_tell))
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _table(rows: list[HostStatus]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for title in ("host", "address", "power", "SSH", "BMC", "next boot", "firmware", "installs", "unclaimed"):
+        table.add_column(title)
+    for row in rows:
+        table.add_row(
+            row.name,
+            row.address,
+            "on" if row.power else "off",
+            "answers" if row.ssh_answers else "-",
+            row.bmc if row.bmc_answers else f"{row.bmc} silent",
+            row.boot,
+            row.firmware or "-",
+            str(row.installs),
+            str(row.unclaimed),
+        )
+    return table
