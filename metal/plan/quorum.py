@@ -1,0 +1,263 @@
+"""A cluster's membership as a value, and which changes of it are refused before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from metal.plan.majority import SIZES, majority, may_remove, tolerance
+from metal.settings.fleet import Fleet
+
+__all__ = ["Birth", "Member", "Membership", "Refusal", "Rule", "membership", "refusals"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One host of a cluster.
+
+    :ivar generation: a raised one means that the host leaves, is reinstalled and comes back as new.
+    :ivar down: on hold or lost; counts as failed.
+    """
+
+    address: str
+    generation: int
+    manager: bool
+    consul_server: bool
+    container_manager: bool
+    down: bool
+
+
+@dataclass(frozen=True)
+class Birth:
+    """Settings that a swarm and its Consul datacenter get at birth and keep for life."""
+
+    address_pool: str
+    subnet_size: int
+    data_path_port: int
+    interface: str | None
+    datacenter: str
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who is in a cluster, and as what."""
+
+    cluster: str
+    birth: Birth
+    members: Mapping[str, Member]
+
+    @property
+    def managers(self) -> frozenset[str]:
+        return frozenset(name for name, member in self.members.items() if member.manager)
+
+    @property
+    def consul_servers(self) -> frozenset[str]:
+        return frozenset(name for name, member in self.members.items() if member.consul_server)
+
+    def up(self, names: Collection[str]) -> frozenset[str]:
+        """Those of `names` that are in the cluster and count as running."""
+        return frozenset(name for name in names if name in self.members and not self.members[name].down)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "cluster": self.cluster,
+            "birth": asdict(self.birth),
+            "members": {name: asdict(self.members[name]) for name in sorted(self.members)},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Membership:
+        """Read back :meth:`to_dict`; numbers may have become floats on the way through an engine."""
+        birth = data["birth"]
+        return cls(
+            cluster=str(data["cluster"]),
+            birth=Birth(
+                address_pool=str(birth["address_pool"]),
+                subnet_size=int(birth["subnet_size"]),
+                data_path_port=int(birth["data_path_port"]),
+                interface=birth.get("interface") or None,
+                datacenter=str(birth["datacenter"]),
+            ),
+            members={
+                str(name): Member(
+                    address=str(member["address"]),
+                    generation=int(member["generation"]),
+                    manager=bool(member["manager"]),
+                    consul_server=bool(member["consul_server"]),
+                    container_manager=bool(member["container_manager"]),
+                    down=bool(member["down"]),
+                )
+                for name, member in data["members"].items()
+            },
+        )
+
+
+class Rule(StrEnum):
+    """What a refusal goes by, and the name that overrides it."""
+
+    VOTERS = "voters"
+    TOLERANCE = "tolerance"
+    QUORUM = "quorum"
+    LAST = "last"
+    BIRTH = "birth"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a change is not begun."""
+
+    rule: Rule
+    reason: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.next_step}"
+
+
+def membership(fleet: Fleet, cluster: str) -> Membership:
+    """The wanted membership of one cluster."""
+    wish = fleet.clusters[cluster]
+    return Membership(
+        cluster=cluster,
+        birth=Birth(
+            wish.swarm.address_pool,
+            wish.swarm.subnet_size,
+            wish.swarm.data_path_port,
+            wish.swarm.interface,
+            wish.consul.datacenter,
+        ),
+        members={
+            host.name: Member(
+                address=host.access.address,
+                generation=host.generation,
+                manager=host.is_manager,
+                consul_server=host.is_consul_server,
+                container_manager=host.is_container_manager,
+                down=host.hold is not None or host.lost,
+            )
+            for host in fleet.members(cluster)
+        },
+    )
+
+
+def refusals(old: Membership | None, new: Membership, overrides: Collection[str] = ()) -> tuple[Refusal, ...]:
+    """Everything in the step from `old` to `new` that would cost a cluster its quorum, its data or its addresses.
+
+    :param old: None for a cluster that does not exist yet.
+    :param overrides: names of rules that the user has waived.
+    """
+    found = [
+        *_voters(old, new, "managers", "Swarm managers"),
+        *_voters(old, new, "consul_servers", "Consul servers"),
+    ]
+    if old is not None:
+        found += _birth(old, new)
+        found += _addresses(old, new)
+    return tuple(refusal for refusal in found if refusal.rule not in overrides)
+
+
+def _voters(old: Membership | None, new: Membership, which: str, words: str) -> list[Refusal]:
+    """The Raft rules, the same for both kinds of voter."""
+    wanted: frozenset[str] = getattr(new, which)
+    if len(wanted) not in SIZES:
+        return [
+            Refusal(
+                Rule.VOTERS,
+                f"{len(wanted)} {words} are wanted",
+                f"name an odd number of them: {', '.join(map(str, SIZES))}",
+            )
+        ]
+    found = []
+    up = new.up(wanted)
+    if len(up) < majority(len(wanted)):
+        found.append(
+            Refusal(
+                Rule.QUORUM,
+                f"only {len(up)} of {len(wanted)} {words} would be up ({_names(wanted - up)} on hold or lost), "
+                f"and {majority(len(wanted))} are needed",
+                "bring them back, or name others one at a time",
+            )
+        )
+    before: frozenset[str] = getattr(old, which) if old else frozenset()
+    if old is None or not before:
+        return found
+    going = frozenset(name for name in before if name not in wanted or _is_reinstalled(old, new, name))
+    return found + _departures(old, before, going, wanted, words)
+
+
+def _departures(
+    old: Membership, before: frozenset[str], going: frozenset[str], wanted: frozenset[str], words: str
+) -> list[Refusal]:
+    if not going:
+        return []
+    named = _names(going)
+    if going == before:
+        return [
+            Refusal(
+                Rule.LAST,
+                f"all {words} would go in one update ({named}), and with them what they hold",
+                "keep a majority of them as they are, and change the others in a later update",
+            )
+        ]
+    # Three can come down to one only by losing two, for two are never wanted; live ones go one at a time.
+    is_next_smaller = wanted < before and len(wanted) == len(before) - 2
+    allowed = max(tolerance(len(before)), 2 if is_next_smaller and going == before - wanted else 0)
+    if len(going) > allowed:
+        return [
+            Refusal(
+                Rule.TOLERANCE,
+                f"{len(going)} of {len(before)} {words} would go or be reinstalled in one update ({named}), "
+                f"and {len(before)} of them tolerate {tolerance(len(before))}",
+                f"change at most {allowed} of them in one update"
+                if allowed
+                else "add others first, so that there are 3",
+            )
+        ]
+    if not may_remove(before, old.up(before), going):
+        return [
+            Refusal(
+                Rule.QUORUM,
+                f"without {named} the {words} lose their quorum, as {_names(before - old.up(before))} is on hold or lost",
+                "bring that one back first, or remove it alone",
+            )
+        ]
+    return []
+
+
+def _is_reinstalled(old: Membership, new: Membership, name: str) -> bool:
+    return name in new.members and new.members[name].generation > old.members[name].generation
+
+
+def _birth(old: Membership, new: Membership) -> list[Refusal]:
+    return [
+        Refusal(
+            Rule.BIRTH,
+            f"{field.name} is set at the cluster's birth and cannot change "
+            f"(is {getattr(old.birth, field.name)}, wanted {getattr(new.birth, field.name)})",
+            "put the old value back, or build a new cluster beside this one and move the hosts to it",
+        )
+        for field in fields(Birth)
+        if getattr(old.birth, field.name) != getattr(new.birth, field.name)
+    ]
+
+
+def _addresses(old: Membership, new: Membership) -> list[Refusal]:
+    """A voter is known to the others by its address (moby#41043, swarmkit#642)."""
+    fixed = (old.managers | old.consul_servers) & (new.managers | new.consul_servers)
+    return [
+        Refusal(
+            Rule.ADDRESS,
+            f"{name} is a manager or Consul server and its address changes "
+            f"({old.members[name].address} to {new.members[name].address})",
+            "take it out of the cluster, change the address, and put it back; or raise its generation with it",
+        )
+        for name in sorted(fixed)
+        if old.members[name].address != new.members[name].address and not _is_reinstalled(old, new, name)
+    ]
+
+
+def _names(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

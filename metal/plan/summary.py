@@ -1,0 +1,49 @@
+"""What a change of membership does, in the words of a preview."""
+
+from __future__ import annotations
+
+from metal.plan.majority import tolerance
+from metal.plan.quorum import Membership
+
+__all__ = ["summarise"]
+
+
+def summarise(old: Membership | None, new: Membership) -> tuple[str, ...]:
+    """One short line for each kind of change; empty where nothing changes.
+
+    :param old: None for a cluster that does not exist yet.
+    """
+    before, after = (old.members if old else {}), new.members
+    both = sorted(before.keys() & after.keys())
+    lines = {
+        "joins as manager": [name for name in sorted(after.keys() - before.keys()) if after[name].manager],
+        "joins as worker": [name for name in sorted(after.keys() - before.keys()) if not after[name].manager],
+        "is reinstalled and joins again": [n for n in both if after[n].generation > before[n].generation],
+        "is promoted to manager": [n for n in both if after[n].manager and not before[n].manager],
+        "is demoted to worker": [n for n in both if before[n].manager and not after[n].manager],
+        "becomes Consul server": [n for n in both if after[n].consul_server and not before[n].consul_server],
+        "becomes Consul client": [n for n in both if before[n].consul_server and not after[n].consul_server],
+        "becomes container manager": [
+            n for n in both if after[n].container_manager and not before[n].container_manager
+        ],
+        "is no longer container manager": [
+            n for n in both if before[n].container_manager and not after[n].container_manager
+        ],
+        "counts as down": [n for n in both if after[n].down and not before[n].down],
+        "counts as up again": [n for n in both if before[n].down and not after[n].down],
+        "leaves": sorted(before.keys() - after.keys()),
+    }
+    told = [f"{', '.join(names)} {what}" for what, names in lines.items() if names]
+    for words, was, will in (
+        ("Swarm managers", old.managers if old else frozenset(), new.managers),
+        ("Consul servers", old.consul_servers if old else frozenset(), new.consul_servers),
+    ):
+        if len(was) != len(will):
+            grown = f"{len(was)} to {len(will)}" if old else f"{len(will)}"
+            told.append(f"{words}: {grown}, {_failures(len(will))}")
+    return tuple(told)
+
+
+def _failures(voters: int) -> str:
+    count = tolerance(voters)
+    return f"{count} may fail" if count else "none may fail"
