@@ -1,0 +1,208 @@
+"""Installs, configures, starts, looks at and takes down a host's Docker Engine."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from metal.cluster.docker.api import DockerApi, EngineSilent
+from metal.cluster.docker.daemon import TLS_DIRECTORY, daemon_json, foreign_keys, listening_drop_in, without_ours
+from metal.cluster.docker.started import Started, restart_reasons
+from metal.cluster.docker.tls import check_tls
+from metal.cluster.docker.wish import TLS_PORT, EngineReport, EngineSeen, EngineWish
+from metal.errors import HostError, HostFault, PlanRefused
+from metal.host.facts import observe_facts
+from metal.host.packages import Packages
+from metal.host.service import ensure_active, ensure_unit, observe_unit, stop
+from metal.host.ssh import Ssh
+from metal.pki.authority import BOTH, Authority
+from metal.pki.host_key import CertificateReport, ensure_host_certificate, remove_host_certificate
+from metal.settings.access import Access
+from metal.site import Site
+from metal.waiting import Deadline, Pending, wait_until
+
+__all__ = ["ensure_engine", "observe_engine", "remove_engine"]
+
+_UNIT = "docker.service"
+_SOCKET = "docker.socket"
+_DROP_IN = "docker.service.d/10-metalswarm.conf"
+_DAEMON_JSON = "/etc/docker/daemon.json"
+_WRITTEN = "/var/lib/metalswarm/docker/daemon.json"
+_STARTED = "/var/lib/metalswarm/docker/started.json"
+_CERTIFICATE_DAYS = 365
+_RENEW_BEFORE_DAYS = 90
+
+
+def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
+    """Have the engine installed, pinned, configured, running, and reachable with mutual TLS only.
+
+    Idempotent; restarts the engine only when package, configuration, unit or certificate changed since its last start.
+
+    :raises HostError: a step failed on the host.
+    :raises ClusterError: the engine runs and does not answer as it must.
+    :raises PlanRefused: the wanted daemon.json may not be, or would drop settings that somebody else made.
+    """
+    deadlines, run = site.fleet.deadlines, site.run
+    ssh = site.ssh.connect(wish.access, deadline=run.deadline(deadlines.ssh))
+    configuration = daemon_json(wish.daemon, host=wish.host, in_swarm=bool(wish.authority))
+    _refuse_foreign(ssh, configuration)
+    run.progress(f"{wish.host}: package {wish.package} {wish.version}")
+    packages = Packages.for_host(ssh, observe_facts(ssh))
+    package = packages.ensure(wish.package, wish.version, run.deadline(deadlines.packages))
+    deadline = run.deadline(deadlines.engine)
+    authority = Authority.of(site.credentials.seed(), wish.authority_name, wish.ca)
+    unit = listening_drop_in(_fragment(ssh, wish.package), host=wish.host)
+    _note_drift(ssh, {_DAEMON_JSON: configuration, f"/etc/systemd/system/{_DROP_IN}": unit})
+    certificate = _certificate(ssh, wish, authority, deadline)
+    ssh.write(_WRITTEN, configuration, mode=0o600)
+    ssh.write(_DAEMON_JSON, configuration, mode=0o644)
+    ensure_unit(ssh, _DROP_IN, unit)
+    now = Started.of(
+        package=package,
+        configuration=configuration,
+        unit=unit,
+        certificate=certificate.fingerprint,
+        authority=authority.fingerprint,
+    )
+    reasons = restart_reasons(_text(ssh.read(_STARTED)), now)
+    if reasons:
+        run.progress(f"{wish.host}: starts the engine: {', '.join(reasons)}")
+    ensure_active(ssh, _SOCKET, deadline=deadline)
+    ensure_active(ssh, _UNIT, deadline=deadline, restarted=bool(reasons))
+    version = _answering(ssh, deadline)
+    check_tls(ssh, TLS_PORT, authority=authority, deadline=deadline)
+    ssh.write(_STARTED, now.to_json(), mode=0o600)
+    return EngineReport(
+        version=version,
+        package_version=package,
+        certificate=certificate.fingerprint,
+        not_after=certificate.not_after,
+        authority=authority.fingerprint,
+        endpoint=f"tcp://{wish.access.address}:{TLS_PORT}",
+        restarted=reasons,
+    )
+
+
+def remove_engine(site: Site, wish: EngineWish) -> None:
+    """Stop the engine for good and take our keys off the host; package and data stay.
+
+    Succeeds when it is already gone.
+    """
+    run = site.run
+    ssh = site.ssh.connect(wish.access, deadline=run.deadline(site.fleet.deadlines.ssh))
+    deadline = run.deadline(site.fleet.deadlines.engine)
+    # The socket first: it would start the service again.
+    for unit in (_SOCKET, _UNIT):
+        stop(ssh, unit, deadline=deadline)
+    ssh.remove(_STARTED)
+    if ssh.remove(f"/etc/systemd/system/{_DROP_IN}"):
+        ssh.run(["systemctl", "daemon-reload"])
+    found = _text(ssh.read(_DAEMON_JSON))
+    rest = without_ours(found) if found is not None else None
+    if rest is not None:
+        ssh.write(_DAEMON_JSON, rest, mode=0o644)
+    else:
+        ssh.remove(_DAEMON_JSON)
+    ssh.remove(_WRITTEN)
+    remove_host_certificate(ssh, TLS_DIRECTORY)
+
+
+def observe_engine(site: Site, access: Access) -> EngineSeen:
+    """Look at the engine of a host; changes nothing.
+
+    :raises HostError: the host cannot be asked.
+    """
+    ssh = site.ssh.connect(access, deadline=site.run.deadline(site.fleet.deadlines.probe))
+    unit = observe_unit(ssh, _UNIT)
+    if unit.load == "not-found":
+        return EngineSeen(installed=False, active=False)
+    certificate, not_after = _certificate_seen(ssh)
+    seen = EngineSeen(installed=True, active=unit.up, certificate=certificate, not_after=not_after)
+    if not unit.up:
+        return seen
+    try:
+        with DockerApi(ssh, timeout=10) as api:
+            info = api.info()
+    except EngineSilent:
+        return seen
+    state = str((info.get("Swarm") or {}).get("LocalNodeState") or "inactive")
+    return EngineSeen(True, True, str(info["ServerVersion"]), state, certificate, not_after)
+
+
+def _certificate(ssh: Ssh, wish: EngineWish, authority: Authority, deadline: Deadline) -> CertificateReport:
+    names, addresses = wish.subjects()
+    return ensure_host_certificate(
+        ssh,
+        authority=authority,
+        name=wish.host,
+        names=names,
+        addresses=addresses,
+        usages=BOTH,
+        days=_CERTIFICATE_DAYS,
+        renew_before_days=_RENEW_BEFORE_DAYS,
+        directory=TLS_DIRECTORY,
+        deadline=deadline,
+    )
+
+
+def _refuse_foreign(ssh: Ssh, configuration: str) -> None:
+    foreign = foreign_keys(_text(ssh.read(_DAEMON_JSON)), _text(ssh.read(_WRITTEN)), configuration)
+    if foreign:
+        raise PlanRefused(
+            f"{_DAEMON_JSON} has settings that would be lost: {', '.join(foreign)}",
+            host=ssh.access.host,
+            next_step=f"take them over into docker.daemon of the settings, or remove {_DAEMON_JSON} on the host",
+        )
+
+
+def _fragment(ssh: Ssh, package: str) -> str:
+    path = ssh.run(["systemctl", "show", "--property=FragmentPath", "--value", "--", _UNIT]).stdout.strip()
+    content = _text(ssh.read(path)) if path else None
+    if content is None:
+        raise HostError(
+            f"there is no {_UNIT} after the installation of {package}",
+            fault=HostFault.NOT_READY,
+            host=ssh.access.host,
+            tried=[f"install {package}", f"systemctl show {_UNIT}"],
+            next_step="name the package that brings the engine and its unit in docker.package",
+        )
+    return content
+
+
+def _note_drift(ssh: Ssh, files: dict[str, str]) -> None:
+    """Forget the last start when a file is not as wanted: the engine may have been started with what is there now."""
+    if any(_text(ssh.read(path)) != content for path, content in files.items()):
+        ssh.remove(_STARTED)
+
+
+def _answering(ssh: Ssh, deadline: Deadline) -> str:
+    def probe() -> str | Pending:
+        with DockerApi(ssh, timeout=10) as api:
+            return api.version()
+
+    return wait_until(
+        "the engine answers over its socket",
+        probe,
+        deadline=deadline,
+        fail=lambda what, seen: EngineSilent(
+            f"not so within {deadline.seconds:.0f} s: {what}",
+            host=ssh.access.host,
+            seen=seen,
+            next_step="look at `journalctl -u docker` on the host",
+        ),
+        host=ssh.access.host,
+        passing=(EngineSilent,),
+    )
+
+
+def _certificate_seen(ssh: Ssh) -> tuple[str | None, str | None]:
+    content = ssh.read(f"{TLS_DIRECTORY}/cert.pem")
+    try:
+        certificate = x509.load_pem_x509_certificate(content or b"")
+    except ValueError:
+        return None, None
+    return certificate.fingerprint(hashes.SHA256()).hex(), certificate.not_valid_after_utc.isoformat()
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode("utf-8", "replace")
