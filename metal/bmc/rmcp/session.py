@@ -93,6 +93,7 @@ class Session:
         self._console_id = 0
         self._bmc_id = 0
         self._keys: SessionKeys | None = None
+        self._is_open = False
         self._sequence = 0
         self._request_sequence = 0
         self._privilege = Privilege.ADMINISTRATOR
@@ -225,7 +226,7 @@ class Session:
             # The BMC may have opened the session although its answer is lost: leave the keys so that it is closed.
             self._keys = keys
             raise
-        self._keys = keys
+        self._keys, self._is_open = keys, True
         if not hmac.compare_digest(exchange.session_proof(secret), session_proof):
             raise LoginRefused("wrong BMC key: the check value of RAKP message 4", Status.INVALID_CHECK_VALUE)
 
@@ -313,6 +314,7 @@ class Session:
         """Free what the BMC may hold of this attempt; sent once, not awaited, errors ignored."""
         bmc_id, self._bmc_id = self._bmc_id, 0
         keys, self._keys = self._keys, None
+        is_open, self._is_open = self._is_open, False
         if not bmc_id or not self._wire:
             return
         try:
@@ -320,7 +322,7 @@ class Session:
                 closing = encode_request(Request(0x06, _CLOSE_SESSION, struct.pack("<I", bmc_id)), 0)
                 self._sequence += 1
                 self._wire.send(seal(keys, bmc_id, self._sequence, closing, self._random(16)))
-            else:
+            if not is_open:  # half open, or open without our knowing: then the close above ends it
                 self._wire.send(encode_login(Payload.RAKP3, rakp.rakp3_refusal(self._next_tag(), bmc_id)))
         except Unreachable:
             return
