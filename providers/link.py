@@ -125,7 +125,11 @@ class Link(ResourceProvider):
         if hold:
             # Registered so that the program stays whole; the first update after the hold does what is pending.
             return {**wish, "pending": str(hold)}
-        return {**wish, **self.act(wish)}
+        made = self.act(wish)
+        hidden = sorted(set(made) & set(wish))
+        if hidden:  # an output under an input's name would show as a change for ever
+            raise RuntimeError(f"{type(self).__name__}: outputs {hidden} hide inputs")
+        return {**wish, **made}
 
     def _hold(self, props: dict[str, Any]) -> str:
         """Why the host of this resource must not be dialled; empty where it may."""

@@ -1,0 +1,75 @@
+"""The stack that a command works on: its settings and secrets, as the Pulumi CLI in PATH gives them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from metal.errors import SettingsError
+from metal.settings import load_fleet
+from metal.settings.credentials import Credentials
+from metal.settings.fleet import Fleet
+
+__all__ = ["open_stack"]
+
+_PULUMI_SECONDS = 60
+
+
+def open_stack(stack: str | None = None, *, root: Path | None = None) -> tuple[Fleet, Credentials]:
+    """Fleet and credentials of one stack of the project in `root`.
+
+    :param stack: its name; None takes the selected one.
+    :param root: the checkout; None takes the nearest folder upwards that has a Pulumi.yaml.
+    :raises SettingsError: no project, no stack, wrong passphrase, or settings that are refused.
+    """
+    folder = root or _project_folder(Path.cwd())
+    name = stack or _pulumi(folder, "stack", "--show-name").strip()
+    answer = json.loads(_pulumi(folder, "config", "--json", "--show-secrets", "--stack", name))
+    config = {key: str(entry.get("value", "")) for key, entry in answer.items()}
+    if "metalswarm:fleet" not in config:
+        raise SettingsError(
+            ["metalswarm:fleet: is missing; allowed: the fleet document"],
+            next_step=f"write it into Pulumi.{name}.yaml; docs/settings.md shows one",
+        )
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
+    fleet = load_fleet(json.loads(config["metalswarm:fleet"]), root=folder, owner=f"{project}/{name.split('/')[-1]}")
+    return fleet, Credentials.from_config(config, os.environ)
+
+
+def _project_folder(start: Path) -> Path:
+    for folder in (start, *start.parents):
+        if (folder / "Pulumi.yaml").exists():
+            return folder
+    raise SettingsError(
+        [f"{start}: is in no Pulumi project; allowed: a folder with Pulumi.yaml, or one below it"],
+        next_step="change into the checkout",
+    )
+
+
+def _pulumi(folder: Path, *arguments: str) -> str:
+    pulumi = shutil.which("pulumi")
+    if pulumi is None:
+        raise SettingsError(
+            ["PATH: has no pulumi; allowed: a folder with the Pulumi CLI"],
+            next_step="install Pulumi, or, for the demo, run: . .metalswarm/demo/env",
+        )
+    done = subprocess.run(
+        [pulumi, *arguments, "--non-interactive"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PULUMI_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise SettingsError(
+            [f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}"],
+            next_step="log in to the stack's backend, select the stack, and set its passphrase in the environment",
+        )
+    return done.stdout

@@ -1,0 +1,77 @@
+"""ConsulMember: one host's place in a cluster's Consul datacenter, taken before the swarm and left after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from metal.plan.leaving import is_dissolving
+from providers import process
+from providers.access import pinned_access
+from providers.artifact import artifact
+from providers.link import Link
+
+if TYPE_CHECKING:
+    from metal.cluster.consul.wish import MemberWish
+
+__all__ = ["ConsulMember"]
+
+
+class ConsulMemberProvider(Link):
+    replaces = ("up", "cluster", "datacenter")
+
+    def identity(self, props: dict[str, Any]) -> str:
+        return f"{props['up']}/consul/{props['cluster']}"
+
+    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.consul import ensure_member
+
+        report = ensure_member(process.site(str(props["owner"])), _wish(props))
+        return {"node_id": report.node_id, "membership": "alive"}
+
+    def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.consul import observe_member
+
+        seen = observe_member(process.site(str(props["owner"])), _wish(props))
+        return {"membership": seen.status}
+
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        return ("membership",) if olds.get("membership") not in (None, "alive") else ()
+
+    def undo(self, props: dict[str, Any]) -> None:
+        from metal.cluster.consul import remove_member
+
+        site = process.site(str(props["owner"]))
+        gone = is_dissolving(
+            process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
+        )
+        remove_member(site, _wish(props), dissolving=gone)
+
+
+class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
+    """Outputs: `node_id` (the same for every life of the host), `membership` (as gossip sees it)."""
+
+    node_id: pulumi.Output[str]
+    membership: pulumi.Output[str]
+
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(ConsulMemberProvider(), name, {**props, "node_id": None, "membership": None}, opts)
+
+
+def _wish(props: dict[str, Any]) -> MemberWish:
+    from metal.cluster.consul.wish import MemberWish
+    from metal.settings.fleet import Identity
+
+    return MemberWish(
+        host=str(props["host"]),
+        access=pinned_access(props),
+        cluster=str(props["cluster"]),
+        server=bool(props["server"]),
+        servers={name: str(address) for name, address in props["servers"].items()},
+        datacenter=str(props["datacenter"]),
+        artifact=artifact(props["artifact"]),
+        identity=Identity(**props["identity"]),
+        life=str(props["life"]),
+    )

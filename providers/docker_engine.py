@@ -1,0 +1,81 @@
+"""DockerEngine: a pinned engine behind mutual TLS on one ready host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from providers import process
+from providers.access import pinned_access
+from providers.link import Link
+
+if TYPE_CHECKING:
+    from metal.cluster.docker.wish import EngineWish
+
+__all__ = ["DockerEngine"]
+
+
+class DockerEngineProvider(Link):
+    # Another authority is another cluster: the node must have left the old one before its engine stops for it.
+    replaces = ("up", "authority")
+
+    def identity(self, props: dict[str, Any]) -> str:
+        return f"{props['up']}/docker/{props['authority'] or '-'}"
+
+    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.docker import ensure_engine
+
+        report = ensure_engine(process.site(str(props["owner"])), _wish(props))
+        return {
+            "engine_version": report.version,
+            "endpoint": report.endpoint,
+            "certificate": report.certificate,
+            "not_after": report.not_after,
+            "running": True,
+        }
+
+    def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.docker import observe_engine
+
+        seen = observe_engine(process.site(str(props["owner"])), pinned_access(props))
+        live: dict[str, Any] = {"running": seen.active}
+        if seen.version:
+            live["engine_version"] = seen.version
+        return live
+
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        return ("running",) if olds.get("running") is False else ()
+
+    def undo(self, props: dict[str, Any]) -> None:
+        from metal.cluster.docker import remove_engine
+
+        remove_engine(process.site(str(props["owner"])), _wish(props))
+
+
+class DockerEngine(Resource, module="metalswarm", name="DockerEngine"):
+    """Outputs: `engine_version`, `endpoint`, `certificate` (fingerprint), `not_after`, `running`."""
+
+    engine_version: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    certificate: pulumi.Output[str]
+    not_after: pulumi.Output[str]
+
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        computed = dict.fromkeys(("engine_version", "endpoint", "certificate", "not_after", "running"))
+        super().__init__(DockerEngineProvider(), name, {**props, **computed}, opts)
+
+
+def _wish(props: dict[str, Any]) -> EngineWish:
+    from metal.cluster.docker.wish import EngineWish
+
+    return EngineWish(
+        host=str(props["host"]),
+        access=pinned_access(props),
+        authority=str(props["authority"]),
+        ca=int(props["ca"]),
+        package=str(props["package"]),
+        version=str(props["version"]),
+        daemon=dict(props["daemon"]),
+    )

@@ -1,0 +1,86 @@
+"""SwarmNode: one host's place in a swarm; joins after the host is in Consul, leaves drained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from metal.plan.leaving import is_dissolving
+from providers import process
+from providers.access import pinned_access
+from providers.link import Link
+
+if TYPE_CHECKING:
+    from metal.cluster.swarm.wish import NodeWish
+
+__all__ = ["SwarmNode"]
+
+
+class SwarmNodeProvider(Link):
+    replaces = ("up", "consul", "cluster")
+
+    def identity(self, props: dict[str, Any]) -> str:
+        return f"{props['up']}/swarm/{props['cluster']}"
+
+    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.consul import record
+        from metal.cluster.swarm import ensure_node
+
+        site = process.site(str(props["owner"]))
+        report = ensure_node(site, _wish(props), record(site, str(props["cluster"])))
+        return {"swarm_id": report.swarm, "node_id": report.node, "endpoint": report.endpoint, "membership": "member"}
+
+    def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.swarm import observe_node
+
+        seen = observe_node(process.site(str(props["owner"])), _wish(props))
+        same = seen.local == "active" and seen.node == props.get("node_id")
+        return {"membership": "member" if same else f"not a member: {seen.local}"}
+
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        return ("membership",) if olds.get("membership") not in (None, "member") else ()
+
+    def undo(self, props: dict[str, Any]) -> None:
+        from metal.cluster.swarm import remove_node
+
+        site = process.site(str(props["owner"]))
+        gone = is_dissolving(
+            process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
+        )
+        remove_node(site, _wish(props), dissolving=gone)
+
+
+class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):
+    """Outputs: `swarm_id`, `node_id`, `endpoint` (managers), `membership`."""
+
+    swarm_id: pulumi.Output[str]
+    node_id: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        computed = dict.fromkeys(("swarm_id", "node_id", "endpoint", "membership"))
+        super().__init__(SwarmNodeProvider(), name, {**props, **computed}, opts)
+
+
+def _wish(props: dict[str, Any]) -> NodeWish:
+    from metal.cluster.swarm.wish import NodeWish
+    from metal.plan.join import Role
+    from metal.settings.fleet import SwarmWish
+
+    swarm = props["swarm"]
+    return NodeWish(
+        host=str(props["host"]),
+        access=pinned_access(props),
+        cluster=str(props["cluster"]),
+        role=Role(props["role"]),
+        swarm=SwarmWish(
+            address_pool=str(swarm["address_pool"]),
+            subnet_size=int(swarm["subnet_size"]),
+            data_path_port=int(swarm["data_path_port"]),
+            interface=str(swarm["interface"]) or None,
+            port=int(swarm["port"]),
+        ),
+        labels={key: str(value) for key, value in props["labels"].items()},
+    )
