@@ -19,6 +19,7 @@ _COMMANDS = (
     "lab",
     "schema",
     "status",
+    "validate",
 )
 
 
@@ -37,7 +38,7 @@ class _Lazy(TyperGroup):
 app = typer.Typer(
     cls=_Lazy,
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     help="Bare metal as a Pulumi diff: powered-off servers to a running Docker Swarm.",
 )
 

@@ -216,11 +216,12 @@ def _departures(
                 else "add others first, so that there are 3",
             )
         ]
+    down = _names(before - old.up(before))
     if not may_remove(before, old.up(before), going):
         return [
             Refusal(
                 Rule.QUORUM,
-                f"without {named} the {words} lose their quorum, as {_names(before - old.up(before))} is on hold or lost",
+                f"without {named} the {words} lose their quorum, as {down} is on hold or lost",
                 "bring that one back first, or remove it alone",
             )
         ]

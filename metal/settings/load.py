@@ -14,7 +14,7 @@ from metal.settings.inventory import read_inventory
 from metal.settings.problems import Problems
 from metal.settings.resolve import resolve
 
-__all__ = ["FLEET_KEY", "load_fleet", "load_stack_file"]
+__all__ = ["FLEET_KEY", "load_fleet", "load_stack_file", "validate_file"]
 
 FLEET_KEY = "metalswarm:fleet"
 
@@ -53,3 +53,30 @@ def load_stack_file(path: Path, *, root: Path, owner: str) -> Fleet:
         problems.raise_if_any()
     assert isinstance(document, Mapping)
     return load_fleet(document, root=root, owner=owner)
+
+
+def validate_file(path: Path, *, root: Path | None = None) -> str:
+    """Check one stack file or inventory file without an engine; what it holds, in a few words.
+
+    :param root: the project's folder; None takes the nearest one above the file that has a `Pulumi.yaml`.
+    :raises SettingsError: with every problem found.
+    """
+    root = root or _project_of(path)
+    problems = Problems()
+    data = read_yaml(path, path.name, problems)
+    problems.raise_if_any()
+    if "config" in (data or {}):
+        stack = path.stem.removeprefix("Pulumi.")
+        fleet = load_stack_file(path, root=root, owner=f"{root.resolve().name}/{stack}")
+        return (
+            f"valid: {len(fleet.hosts)} hosts in pools, {len(fleet.unmanaged)} unmanaged, "
+            f"clusters {', '.join(fleet.clusters) or 'none'}"
+        )
+    inventory = read_inventory([path.name], path.parent, problems)
+    problems.raise_if_any()
+    return f"valid: an inventory of {len(inventory.facts)} hosts"
+
+
+def _project_of(path: Path) -> Path:
+    folder = path.resolve().parent
+    return next((above for above in (folder, *folder.parents) if (above / "Pulumi.yaml").is_file()), folder)

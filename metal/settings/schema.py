@@ -1,0 +1,43 @@
+"""The JSON schemas that editors check settings files with, from the models themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from metal.settings.fleet_model import FleetModel
+from metal.settings.inventory_model import InventoryModel
+from metal.settings.load import FLEET_KEY
+
+__all__ = ["KINDS", "json_schema", "schema_text"]
+
+KINDS = ("fleet", "inventory", "stack")
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """The schema of one kind of file.
+
+    :param kind: `fleet` (an included file), `inventory`, or `stack` (`Pulumi.<stack>.yaml`).
+    """
+    if kind == "inventory":
+        return {"$schema": _DIALECT, **InventoryModel.model_json_schema()}
+    fleet = FleetModel.model_json_schema()
+    if kind == "fleet":
+        return {"$schema": _DIALECT, **fleet}
+    if kind != "stack":
+        raise ValueError(f"{kind}: no such kind of file; allowed: {', '.join(KINDS)}")
+    definitions = fleet.pop("$defs")
+    return {
+        "$schema": _DIALECT,
+        "title": "Pulumi.<stack>.yaml",
+        "type": "object",
+        "properties": {"config": {"type": "object", "properties": {FLEET_KEY: {"$ref": "#/$defs/FleetModel"}}}},
+        "$defs": {**definitions, "FleetModel": fleet},
+    }
+
+
+def schema_text(kind: str) -> str:
+    """The schema as its file holds it, stable from run to run."""
+    return json.dumps(json_schema(kind), indent=2, sort_keys=True) + "\n"
