@@ -9,8 +9,8 @@ from metal.waiting import Deadline
 __all__ = ["Apt", "parse_madison", "parse_status"]
 
 # Keeps services from starting while packages are installed: they would run with the package's configuration, not ours.
-# Only a policy file that is ours is ever removed; a kill leaves it behind, and the next run takes it along. `flock` keeps
-# two of our own runs apart, because the first to end would remove it under the other.
+# Only a policy file that is ours is ever removed; a kill leaves it behind, and the next run takes it along. `flock`
+# keeps two of our own runs apart, because the first to end would remove it under the other.
 _QUIETLY = """
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 exec 9>/run/metalswarm-packages.lock
@@ -22,7 +22,10 @@ if [ ! -e "$policy" ] || grep -q metalswarm "$policy"; then
   trap 'rm -f "$policy"' EXIT
   trap 'exit 143' HUP INT TERM
 fi
-get() { apt-get -y -q -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" 9>&-; }
+get() {
+  apt-get -y -q -o DPkg::Lock::Timeout=120 \\
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" 9>&-
+}
 """
 
 _INSTALL = f"""{_QUIETLY}

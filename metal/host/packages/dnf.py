@@ -80,7 +80,7 @@ def parse_list(text: str, name: str) -> tuple[str, ...]:
 
 
 def older_version(left: str, right: str) -> bool:
-    """Whether `left` is before `right` by rpm's rules: epoch, then version, then release, by runs of digits and letters."""
+    """Whether `left` is before `right` by rpm's rules: epoch, version, release, each by runs of digits and letters."""
     return _key(left) < _key(right)
 
 

@@ -1,0 +1,135 @@
+"""What a host must be to count as ready, and what is reported of one that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from metal.settings.fleet import Fleet, HostWish
+
+__all__ = ["ReadyReport", "ReadySeen", "ReadyWish"]
+
+
+@dataclass(frozen=True)
+class ReadyWish:
+    """The ready state wanted of one host. Plain values: can be a resource's input.
+
+    :ivar os: allowed releases ("debian-12"); empty allows any.
+    :ivar clock_skew: seconds.
+    :ivar memory: bytes.
+    :ivar serial, uuid, macs: the inventory's identity; what it does not give is not checked.
+    """
+
+    host: str
+    owner: str
+    generation: int
+    life: str
+    os: tuple[str, ...]
+    clock_skew: float
+    cpus: int
+    memory: int
+    serial: str | None = None
+    uuid: str | None = None
+    macs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fleet: Fleet, host: HostWish) -> ReadyWish:
+        """The wish for one host of a fleet."""
+        floors = fleet.ready
+        return cls(
+            host=host.name,
+            owner=fleet.owner,
+            generation=host.generation,
+            life=host.life,
+            os=tuple(floors.os),
+            clock_skew=floors.clock_skew,
+            cpus=floors.cpus,
+            memory=floors.memory,
+            serial=host.serial,
+            uuid=host.uuid,
+            macs=tuple(host.macs),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "os": list(self.os), "macs": list(self.macs)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ReadyWish:
+        """Read back :meth:`to_dict`; numbers may have become floats on the way through an engine."""
+        return cls(
+            host=str(data["host"]),
+            owner=str(data["owner"]),
+            generation=int(data["generation"]),
+            life=str(data["life"]),
+            os=tuple(str(release) for release in data["os"]),
+            clock_skew=float(data["clock_skew"]),
+            cpus=int(data["cpus"]),
+            memory=int(data["memory"]),
+            serial=data.get("serial") or None,
+            uuid=data.get("uuid") or None,
+            macs=tuple(str(mac) for mac in data.get("macs") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class ReadyReport:
+    """What is known of a ready host and does not change by itself: no clock, no boot, no load.
+
+    :ivar host_key: `type base64`, verified.
+    :ivar os: `id-version`, as in the settings.
+    :ivar memory: MiB.
+    :ivar generation, life: of the marker on it.
+    """
+
+    host_key: str
+    machine_id: str
+    os: str
+    family: str
+    kernel: str
+    arch: str
+    cpus: int
+    memory: int
+    serial: str | None
+    uuid: str | None
+    generation: int
+    life: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ReadyReport:
+        """Read back :meth:`to_dict`; numbers may have become floats on the way through an engine."""
+        return cls(
+            host_key=str(data["host_key"]),
+            machine_id=str(data["machine_id"]),
+            os=str(data["os"]),
+            family=str(data["family"]),
+            kernel=str(data["kernel"]),
+            arch=str(data["arch"]),
+            cpus=int(data["cpus"]),
+            memory=int(data["memory"]),
+            serial=data.get("serial") or None,
+            uuid=data.get("uuid") or None,
+            generation=int(data["generation"]),
+            life=str(data["life"]),
+        )
+
+
+@dataclass(frozen=True)
+class ReadySeen:
+    """One look at a host.
+
+    :ivar report: None when it did not answer, or is not claimed by the owner asked for.
+    :ivar condition: "ready", "unreachable", "refused" (key or login), "unclaimed" or "claimed by <owner>".
+    :ivar cause: one line for a warning; empty when ready.
+    """
+
+    report: ReadyReport | None
+    condition: str
+    cause: str = ""
+
+    @property
+    def ready(self) -> bool:
+        return self.condition == "ready"
