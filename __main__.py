@@ -21,7 +21,6 @@ except MetalError as error:
     raise pulumi.RunError(str(error)) from None
 
 
-
 async def program() -> dict[str, object]:
     build_fleet(fleet)
     await settle()

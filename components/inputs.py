@@ -80,7 +80,9 @@ def consul_member_inputs(host: HostWish, fleet: Fleet, cluster: ClusterWish, up:
     }
 
 
-def swarm_node_inputs(host: HostWish, owner: str, cluster: ClusterWish, up: Any, consul: Any, host_key: Any) -> dict[str, Any]:
+def swarm_node_inputs(
+    host: HostWish, owner: str, cluster: ClusterWish, up: Any, consul: Any, host_key: Any
+) -> dict[str, Any]:
     swarm = cluster.swarm
     return {
         **_host(host, owner),

@@ -22,7 +22,7 @@ class BootDeviceProvider(Link):
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['host']}/{props['life']}"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.chassis.boot import arm_boot
 
         owner = str(props["owner"])

@@ -19,7 +19,7 @@ class ClusterIdentityProvider(Link):
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['owner']}/{props['cluster']}"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.pki.authority import Authority
         from metal.pki.secrets import ClusterSecrets
         from metal.settings.fleet import Identity

@@ -28,7 +28,7 @@ class ClusterPlanProvider(Link):
             runtime.progress(f"{news['cluster']}: {line}")
         return [CheckFailure("membership", str(refusal)) for refusal in refusals(old, new)]
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         return {}
 
     def undo(self, props: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ class ConsulMemberProvider(Link):
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/consul/{props['cluster']}"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import ensure_member
 
         report = ensure_member(process.site(str(props["owner"])), _wish(props))

@@ -24,7 +24,7 @@ class DockerEngineProvider(Link):
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/docker/{props['authority'] or '-'}"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.docker import ensure_engine
 
         report = ensure_engine(process.site(str(props["owner"])), _wish(props))

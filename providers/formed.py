@@ -26,7 +26,7 @@ class _Formed(Link):
 class ConsulFormedProvider(_Formed):
     layer = "consul"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import wait_formed
 
         wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
@@ -36,7 +36,7 @@ class ConsulFormedProvider(_Formed):
 class SwarmFormedProvider(_Formed):
     layer = "swarm"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.swarm import wait_formed
 
         wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
@@ -46,7 +46,7 @@ class SwarmFormedProvider(_Formed):
 class RingFormedProvider(_Formed):
     layer = "ring"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.stackengine import wait_formed
 
         wait_formed(process.site(str(props["owner"])), str(props["cluster"]))

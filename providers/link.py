@@ -19,7 +19,6 @@ from pulumi.output import Unknown
 from metal.errors import BmcFault, HostFault, MetalError
 from metal.plan.difference import compare, plain
 from providers import process
-from providers.server import runtime
 
 __all__ = ["Link"]
 
@@ -44,8 +43,12 @@ class Link(ResourceProvider):
         """The id, from names and life only."""
         raise NotImplementedError
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
-        """Make it so, whether it is already or not; the outputs beyond the echoed inputs."""
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        """Make it so, whether it is already or not.
+
+        :param before: the link's outputs until now; empty for a new life.
+        :returns: the outputs beyond the echoed inputs.
+        """
         raise NotImplementedError
 
     def undo(self, props: dict[str, Any]) -> None:
@@ -91,23 +94,22 @@ class Link(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         wish = plain(props)
-        return CreateResult(self.identity(wish), self._carry_out(wish))
+        return CreateResult(self.identity(wish), self._carry_out(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult({**plain(olds), **self._carry_out(plain(news))} | {"pending": None, "condition": None})
+        return UpdateResult(self._carry_out(plain(news), plain(olds)))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         seen = plain(props)
         if self._hold(seen) or seen.get("pending"):
             return ReadResult(id_, dict(props))
         try:
-            live = {**dict(props), **self.look(seen)}
-            live.pop("condition", None)
-            return ReadResult(id_, live)
+            known = {key: value for key, value in props.items() if key != "condition"}
+            return ReadResult(id_, {**known, **self.look(seen)})
         except MetalError as error:
             # One raising read stops the refresh of every other resource, so what cannot be asked is reported instead.
             kind = getattr(error, "fault", None)
-            runtime.progress(f"{error}\n  kept: the values known from before")
+            process.warn(f"{error}\n  kept: the values known from before")
             return ReadResult(id_, {**dict(props), "condition": "unreachable" if kind in _SILENT else str(error.what)})
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
@@ -116,16 +118,16 @@ class Link(ResourceProvider):
             return
         hold = self._hold(seen)
         if hold:
-            runtime.progress(f"{seen['host']}: on hold ({hold}): left as it is")
+            process.warn(f"{seen['host']}: on hold ({hold}): left as it is")
             return
         self.undo(seen)
 
-    def _carry_out(self, wish: dict[str, Any]) -> dict[str, Any]:
+    def _carry_out(self, wish: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         hold = wish.pop("hold", "")
         if hold:
             # Registered so that the program stays whole; the first update after the hold does what is pending.
             return {**wish, "pending": str(hold)}
-        made = self.act(wish)
+        made = self.act(wish, before)
         hidden = sorted(set(made) & set(wish))
         if hidden:  # an output under an input's name would show as a change for ever
             raise RuntimeError(f"{type(self).__name__}: outputs {hidden} hide inputs")
@@ -137,5 +139,3 @@ class Link(ResourceProvider):
             return ""
         facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
         return (facts.hold or "") if facts else ""
-
-

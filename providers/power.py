@@ -19,7 +19,7 @@ class PowerProvider(Link):
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['host']}/{props['life']}/power"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.chassis.power import reach_power
 
         wish = chassis_wish(props)

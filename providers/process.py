@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
     from metal.site import Site
 
-__all__ = ["asked_for", "configure", "leaving", "ledger", "remember", "site"]
+__all__ = ["asked_for", "configure", "leaving", "ledger", "remember", "site", "warn"]
 
 _lock = threading.Lock()
 _config: dict[str, str] = {}
@@ -30,7 +30,7 @@ def configure(config: Mapping[str, Any]) -> None:
             return
         _config.update({str(key): str(value) for key, value in config.items()})
     if not runtime.is_ours():
-        runtime.progress(
+        runtime.warn(
             "metalswarm: the stock provider server runs only 4 operations at a time; "
             "keep `plugins.providers` in Pulumi.yaml as it is in the checkout"
         )
@@ -73,6 +73,11 @@ def remember(kind: str, name: str) -> None:
     """The program registered this resource in this run (its check was called)."""
     with _lock:
         _asked.add((kind, name))
+
+
+def warn(line: str) -> None:
+    """Keep a line as a warning of the resource at hand."""
+    runtime.warn(line)
 
 
 def asked_for(kind: str, name: str) -> bool:

@@ -24,7 +24,7 @@ class SwarmNodeProvider(Link):
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/swarm/{props['cluster']}"
 
-    def act(self, props: dict[str, Any]) -> dict[str, Any]:
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import record
         from metal.cluster.swarm import ensure_node
 

@@ -18,10 +18,14 @@ class Entry:
 
     :ivar installed: generation it was last seen with.
     :ivar wipe: that life ended in a pool that asked for a reinstall on leaving.
+    :ivar machine_id: of its system; empty where it was never seen.
+    :ivar host_key: likewise, as `type base64`.
     """
 
     installed: int
     wipe: bool = False
+    machine_id: str = ""
+    host_key: str = ""
 
 
 class Ledger:
@@ -42,7 +46,12 @@ class Ledger:
             return None
         try:
             data = json.loads(text)
-            return Entry(installed=int(data["installed"]), wipe=bool(data["wipe"]))
+            return Entry(
+                installed=int(data["installed"]),
+                wipe=bool(data["wipe"]),
+                machine_id=str(data["machine_id"]),
+                host_key=str(data["host_key"]),
+            )
         except (ValueError, KeyError, TypeError):
             raise HostError(
                 "the local ledger line about it cannot be read",

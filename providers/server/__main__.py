@@ -49,7 +49,7 @@ def main() -> None:
         return stock_server(wide, *args, interceptors=(interceptor, *interceptors), **options)
 
     grpc.server = server
-    runtime.serve_with(log.progress)
+    runtime.serve_with(log.progress, log.warn)
     ending.on_signals()
     ending.with_engine()
     runpy.run_module("pulumi.dynamic", run_name="__main__", alter_sys=True)

@@ -27,6 +27,10 @@ class EngineLog:
         """Show `line` on the resource while it is worked on; False when the engine did not take it."""
         return self._log(engine_pb2.LogSeverity.INFO, urn, line, ephemeral=True)
 
+    def warn(self, urn: str | None, line: str) -> bool:
+        """Keep `line` as a warning of the resource; False when the engine did not take it."""
+        return self._log(engine_pb2.LogSeverity.WARNING, urn, line, ephemeral=False)
+
     def debug(self, urn: str | None, text: str) -> bool:
         """Keep `text` for `--debug`; False when the engine did not take it."""
         return self._log(engine_pb2.LogSeverity.DEBUG, urn, text, ephemeral=False)

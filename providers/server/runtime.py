@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["at_exit", "cancel_event", "current_urn", "is_ours", "progress"]
+__all__ = ["at_exit", "cancel_event", "current_urn", "is_ours", "progress", "warn"]
 
 Teller = Callable[[str | None, str], bool]
 
@@ -21,6 +21,7 @@ _urn: ContextVar[str | None] = ContextVar("urn", default=None)
 _cleanups: list[Callable[[], None]] = []
 _lock = threading.Lock()
 _teller: Teller | None = None
+_warner: Teller | None = None
 
 
 def cancel_event() -> threading.Event:
@@ -44,19 +45,22 @@ def progress(line: str) -> None:
         sys.stderr.write(line + "\n")
 
 
+def warn(line: str) -> None:
+    """Keep one line as a warning of the current resource; on stderr where there is no engine."""
+    if _warner is None or not _warner(_urn.get(), line):
+        sys.stderr.write(line + "\n")
+
+
 def at_exit(callback: Callable[[], None]) -> None:
     """Have `callback` called once before the server ends, the latest registered first. It must be quick (1 s)."""
     with _lock:
         _cleanups.append(callback)
 
 
-def serve_with(teller: Teller) -> None:
-    """For the server only: say that this process is ours and how lines reach the engine.
-
-    :param teller: takes a URN (or None) and a line; False when the line was not delivered.
-    """
-    global _teller
-    _teller = teller
+def serve_with(teller: Teller, warner: Teller) -> None:
+    """For the server only: say that this process is ours, and how progress and warnings reach the engine."""
+    global _teller, _warner
+    _teller, _warner = teller, warner
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class BaseLink(Link):
     def identity(self, props):
         return f"{props['host']}/{props['life']}/{type(self).__name__}"
 
-    def act(self, props):
+    def act(self, props, before):
         note(act=type(self).__name__, host=props["host"], life=props["life"], size=props["size"])
         return {"made": props["life"]}
 

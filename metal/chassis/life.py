@@ -1,0 +1,64 @@
+"""The middle of a machine life: begun when its system has shown itself to be the one asked for, ended by letting go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from metal.bmc.protocol import Power
+from metal.chassis.ledger import Entry, Ledger
+from metal.chassis.observe import observe_power
+from metal.errors import BmcError, HostError, HostFault
+from metal.host.plan import prove_new_life
+from metal.host.ready import make_ready, release_host
+from metal.host.wish import ReadyReport, ReadyWish
+from metal.settings.access import Access, BmcAddress
+from metal.site import Site
+
+__all__ = ["begin_life", "end_life"]
+
+_SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
+
+
+def begin_life(site: Site, access: Access, wish: ReadyWish, ledger: Ledger) -> ReadyReport:
+    """Wait until the host is ready, prove a reinstall where one was due, and note the life in the ledger.
+
+    :raises HostError: as :func:`make_ready`; NOT_READY too when an install was due and the old system answers.
+    """
+    before = ledger.read(wish.host)
+    report = make_ready(site, access, wish)
+    if before is not None and before.machine_id and (before.wipe or before.installed < wish.generation):
+        old = replace(report, machine_id=before.machine_id, host_key=before.host_key)
+        prove_new_life(old, report, host=wish.host)
+    ledger.write(wish.host, Entry(report.generation, machine_id=report.machine_id, host_key=report.host_key))
+    return report
+
+
+def end_life(
+    site: Site, access: Access, wish: ReadyWish, ledger: Ledger, *, wipe: bool, bmc: BmcAddress | None, lost: bool
+) -> None:
+    """Let go of the host, so that whoever comes next may take it.
+
+    A host that is switched off cannot be told; its claim stays on its disk, and the ledger knows better.
+
+    :param wipe: the next life must begin with an install.
+    :raises HostError: it is on, or may be, and cannot be reached: a claim must not be left behind unsaid.
+    """
+    if wipe:
+        ledger.ask_for_wipe(wish.host)
+    if lost:
+        return
+    try:
+        release_host(site, access, wish, wipe=wipe)
+    except HostError as error:
+        if error.fault in _SILENT and bmc is not None and _is_off(site, bmc):
+            site.run.progress(f"{wish.host}: is off, so its marker stays as it is")
+            return
+        error.next_step = "make it reachable, switch it off, or set lost: true in the inventory to give it up"
+        raise
+
+
+def _is_off(site: Site, bmc: BmcAddress) -> bool:
+    try:
+        return observe_power(site, bmc) is Power.OFF
+    except BmcError:
+        return False  # the first error says more: the host cannot be reached

@@ -1,0 +1,97 @@
+"""HostReady: a host that answers, is the right one, is enough, and carries our marker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from metal.plan.leaving import wipes
+from metal.settings.fleet import OnLeave
+from providers import process
+from providers.access import pinned_access
+from providers.link import Link
+
+if TYPE_CHECKING:
+    from metal.host.wish import ReadyReport, ReadyWish
+
+__all__ = ["HostReady"]
+
+
+class HostReadyProvider(Link):
+    # Its own output: an input of the links above, never of this one.
+    quiet = ()
+
+    def identity(self, props: dict[str, Any]) -> str:
+        return f"{props['host']}/{props['life']}/ready"
+
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        from metal.chassis.life import begin_life
+
+        owner = str(props["owner"])
+        # Within a life the key that was seen first stays the only one; a new life begins with a first contact.
+        access = pinned_access({**props, "host_key": before.get("host_key")})
+        return _outputs(begin_life(process.site(owner), access, _wish(props), process.ledger(owner)))
+
+    def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.host.ready import observe_ready
+
+        owner = str(props["owner"])
+        seen = observe_ready(process.site(owner), pinned_access(props), owner=owner)
+        if seen.report is None:
+            process.warn(f"{props['host']}: {seen.condition}: {seen.cause}")
+            return {"condition": seen.condition}
+        return _outputs(seen.report)
+
+    def undo(self, props: dict[str, Any]) -> None:
+        from metal.chassis.life import end_life
+
+        owner, host = str(props["owner"]), str(props["host"])
+        site = process.site(owner)
+        wanted, facts = site.fleet.hosts.get(host), site.fleet.facts(host)
+        wipe = wipes(
+            process.leaving(host),
+            on_leave=OnLeave(props["on_leave"]),
+            home=str(props["home"]),
+            new_home=(wanted.cluster or wanted.purpose.value) if wanted else None,
+        )
+        end_life(
+            site,
+            pinned_access(props),
+            _wish(props),
+            process.ledger(owner),
+            wipe=wipe,
+            bmc=facts.bmc if facts else None,
+            lost=bool(facts and facts.lost),
+        )
+
+
+class HostReady(Resource, module="metalswarm", name="HostReady"):
+    """Outputs: `host_key` (pinned for this life), `machine_id`, `os`, `arch`, `cpus`."""
+
+    host_key: pulumi.Output[str]
+    machine_id: pulumi.Output[str]
+    os: pulumi.Output[str]
+
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        computed = dict.fromkeys(("host_key", "machine_id", "os", "arch", "cpus"))
+        super().__init__(HostReadyProvider(), name, {**props, **computed}, opts)
+
+
+def _wish(props: dict[str, Any]) -> ReadyWish:
+    from metal.host.wish import ReadyWish
+
+    named = {key: props[key] for key in ("host", "owner", "generation", "life")}
+    return ReadyWish.from_dict({**named, **props["floors"], **props["expect"]})
+
+
+def _outputs(report: ReadyReport) -> dict[str, Any]:
+    # Neither kernel nor memory: both change without anybody's wish, and a refresh would show them as drift.
+    return {
+        "host_key": report.host_key,
+        "machine_id": report.machine_id,
+        "os": report.os,
+        "arch": report.arch,
+        "cpus": report.cpus,
+    }
