@@ -107,7 +107,7 @@ def wait_until(
             run.progress(f"{host}: {line}" if host else line)
             shown = line
         if deadline.remaining <= interval:
-            error = fail(what, last)
-            error.host = error.host or host
-            raise error
+            failure = fail(what, last)
+            failure.host = failure.host or host
+            raise failure
         run.pause(interval, host=host)

@@ -1,0 +1,71 @@
+"""ManagerNode: the container manager's software on one node, managing or managed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from metal.plan.leaving import is_dissolving
+from providers import process
+from providers.access import pinned_access
+from providers.artifact import artifact
+from providers.link import Link
+
+if TYPE_CHECKING:
+    from metal.cluster.stackengine import ManagerNodeWish
+
+__all__ = ["ManagerNode"]
+
+
+class ManagerNodeProvider(Link):
+    replaces = ("up", "cluster", "driver")
+
+    def identity(self, props: dict[str, Any]) -> str:
+        return f"{props['up']}/manager/{props['driver']}"
+
+    def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.stackengine import ensure_manager_node
+
+        ensure_manager_node(process.site(str(props["owner"])), _wish(props))
+        return {"registered": True}
+
+    def look(self, props: dict[str, Any]) -> dict[str, Any]:
+        from metal.cluster.stackengine import observe_manager_node
+
+        return {"registered": observe_manager_node(process.site(str(props["owner"])), _wish(props)).registered}
+
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        return ("registered",) if olds.get("registered") is False else ()
+
+    def undo(self, props: dict[str, Any]) -> None:
+        from metal.cluster.stackengine import remove_manager_node
+
+        site = process.site(str(props["owner"]))
+        gone = is_dissolving(
+            process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
+        )
+        remove_manager_node(site, _wish(props), dissolving=gone)
+
+
+class ManagerNode(Resource, module="metalswarm", name="ManagerNode"):
+    """Outputs: `registered` (the controller lists the node)."""
+
+    registered: pulumi.Output[bool]
+
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(ManagerNodeProvider(), name, {**props, "registered": None}, opts)
+
+
+def _wish(props: dict[str, Any]) -> ManagerNodeWish:
+    from metal.cluster.stackengine import ManagerNodeWish
+
+    return ManagerNodeWish(
+        host=str(props["host"]),
+        access=pinned_access(props),
+        cluster=str(props["cluster"]),
+        admin=bool(props["admin"]),
+        key=str(props["key"]),
+        artifact=artifact(props["artifact"]),
+    )
