@@ -1,0 +1,137 @@
+"""The agent's configuration file and unit, rendered from the wish: pure, and the same text for the same wish."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from metal.cluster.consul import paths
+from metal.cluster.consul.wish import MemberWish
+from metal.pki.secrets import ClusterSecrets
+
+__all__ = ["Edition", "edition_of", "render_config", "render_unit"]
+
+# 1 is Consul's production timing: heartbeat and election time-outs of 1 s, lease 0.5 s
+# (agent configuration reference, performance.raft_multiplier).
+_RAFT_MULTIPLIER = 1
+# Used at the start only, or kept up through the API: a change needs no restart.
+_LIVE = ("retry_join", "autopilot")
+
+
+def render_config(wish: MemberWish, secrets: ClusterSecrets, *, expect: int | None) -> str:
+    """The text of /etc/consul.d/metalswarm.json; holds secrets.
+
+    :param expect: number of servers that a birth waits for; None once the cluster has formed, and for clients. Left in
+        the file, it would let servers that lost their data found a second cluster.
+    Source: Consul 1.15 agent configuration reference.
+    """
+    tokens: dict[str, str] = {"agent": secrets.agent_token(wish.host)}
+    if expect is not None:
+        tokens["initial_management"] = secrets.management_token
+    config: dict[str, Any] = {
+        "node_name": wish.host,
+        "node_id": wish.node_id(secrets),
+        "datacenter": wish.datacenter,
+        "server": wish.server,
+        "data_dir": paths.DATA,
+        "bind_addr": wish.address,
+        "advertise_addr": wish.address,
+        "client_addr": "127.0.0.1",
+        "ports": {"http": -1, "https": paths.HTTPS_PORT, "grpc": -1, "grpc_tls": -1, "dns": -1, "serf_wan": -1},
+        "retry_join": [address for name, address in sorted(wish.servers.items()) if name != wish.host],
+        "retry_interval": "3s",
+        "encrypt": secrets.gossip_key,
+        "leave_on_terminate": not wish.server,
+        "skip_leave_on_interrupt": True,
+        "disable_update_check": True,
+        "disable_remote_exec": True,
+        "enable_local_script_checks": False,
+        "ui_config": {"enabled": False},
+        "performance": {"raft_multiplier": _RAFT_MULTIPLIER},
+        "tls": {
+            "defaults": {
+                "ca_file": f"{paths.TLS_FOLDER}/ca.pem",
+                "cert_file": f"{paths.TLS_FOLDER}/cert.pem",
+                "key_file": f"{paths.TLS_FOLDER}/key.pem",
+                "verify_incoming": True,
+                "verify_outgoing": True,
+                "tls_min_version": "TLSv1_2",
+            },
+            "internal_rpc": {"verify_server_hostname": True},
+            # Loopback only; its callers prove themselves by a token.
+            "https": {"verify_incoming": False},
+        },
+        "acl": {
+            "enabled": True,
+            "default_policy": "deny",
+            "down_policy": "extend-cache",
+            "enable_token_persistence": True,
+            "tokens": tokens,
+        },
+    }
+    if wish.server:
+        config["autopilot"] = {"min_quorum": len(wish.servers)}
+    if expect is not None:
+        config["bootstrap_expect"] = expect
+    return json.dumps(config, indent=2, sort_keys=True) + "\n"
+
+
+def render_unit() -> str:
+    """The systemd unit of the agent. It notes which edition of its files it was started with."""
+    return f"""\
+[Unit]
+Description=Consul agent
+Documentation=https://developer.hashicorp.com/consul
+Wants=network-online.target
+After=network-online.target
+ConditionFileNotEmpty={paths.CONFIG}
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+User={paths.USER}
+Group={paths.USER}
+RuntimeDirectory=consul
+ExecStartPre=/bin/cp {paths.EDITION} {paths.LOADED_EDITION}
+ExecStart={paths.BINARY} agent -config-dir={paths.CONFIG_FOLDER}
+ExecReload=/bin/kill --signal HUP $MAINPID
+KillMode=process
+KillSignal=SIGTERM
+TimeoutStopSec=30
+Restart=always
+RestartSec=2
+LimitNOFILE=65536
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A fingerprint of everything that takes a restart of the agent to change.
+
+    :ivar steady: of a member of a formed cluster.
+    :ivar birth: of the same server while its cluster is being born; taking the birth settings out needs no restart.
+    """
+
+    steady: str
+    birth: str
+
+    def fits(self, loaded: str | None) -> bool:
+        return loaded in (self.steady, self.birth)
+
+
+def edition_of(steady: str, birth: str, rest: str) -> Edition:
+    """:param rest: whatever else an agent has loaded: unit, service, version, certificate."""
+
+    def digest(text: str) -> str:
+        config = json.loads(text)
+        for key in _LIVE:
+            config.pop(key, None)
+        return hashlib.sha256((json.dumps(config, sort_keys=True) + rest).encode()).hexdigest()
+
+    return Edition(digest(steady), digest(birth))

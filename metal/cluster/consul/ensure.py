@@ -1,0 +1,214 @@
+"""Bring one host into Consul and register it there: servers found or join the cluster, clients come after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from metal.cluster.consul import paths
+from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent
+from metal.cluster.consul.install import Installed, install, write_config
+from metal.cluster.consul.living import dialable_servers, find_living, living_api, member_api
+from metal.cluster.consul.observe import MemberSeen, observe_files, observe_others, see_member
+from metal.cluster.consul.servers import keep_quorum, voters_of
+from metal.cluster.consul.tokens import ensure_tokens
+from metal.cluster.consul.wish import MemberReport, MemberWish
+from metal.cluster.turn import turn
+from metal.errors import ClusterError
+from metal.host.service import ensure_active
+from metal.host.ssh import Ssh
+from metal.pki.secrets import ClusterSecrets
+from metal.plan.consul import Birth, JoinServers, StartSight, decide_restart, decide_start
+from metal.plan.verdict import Wait
+from metal.site import Site
+from metal.waiting import Deadline, Pending, wait_until
+
+__all__ = ["ensure_member"]
+
+T = TypeVar("T")
+
+
+def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
+    """Have the host a live, registered member of its Consul datacenter. Idempotent; resumes at any point.
+
+    Servers of a birth start together and wait for their leader; a server that joins a formed cluster, or whose agent
+    must restart, takes the cluster's turn and waits until all is healthy again. When this returns, the swarm node's
+    service is in the catalogue (failing, until the host joins the swarm).
+
+    :raises HostError: the host, its download or its unit failed.
+    :raises ClusterError: no leader, no vote, or no registration within the deadline `consul`.
+    """
+    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
+    secrets = wish.secrets(site)
+    installed = install(site, ssh, wish, secrets, expect=len(dialable_servers(site, wish)))
+    act = _Ensuring(site, wish, ssh, secrets, installed)
+    if wish.server:
+        act.server()
+    else:
+        act.client()
+    seen = act.registered()
+    return MemberReport(
+        host=wish.host,
+        cluster=wish.cluster,
+        datacenter=wish.datacenter,
+        node_id=wish.node_id(secrets),
+        server=wish.server,
+        version=seen.version,
+    )
+
+
+class _Ensuring:
+    """One run of :func:`ensure_member`, after the files are in place."""
+
+    def __init__(self, site: Site, wish: MemberWish, ssh: Ssh, secrets: ClusterSecrets, installed: Installed) -> None:
+        self.site = site
+        self.wish = wish
+        self.ssh = ssh
+        self.secrets = secrets
+        self.installed = installed
+
+    def client(self) -> None:
+        """The tokens are made before the agent asks for them, so that it is registered with its first word."""
+        deadline = self._deadline()
+        with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
+            ensure_tokens(api, self.wish, self.secrets)
+        files = observe_files(self.ssh)
+        write_config(self.ssh, self.installed, birth=False)
+        self._start(restarted=not self.installed.edition.fits(files.edition), deadline=deadline)
+
+    def server(self) -> None:
+        files = observe_files(self.ssh)
+        if files.active and self.installed.edition.fits(files.edition):
+            self._settle()
+            return
+        others = {} if files.formed else observe_others(self.site, self.wish)
+        wanted = tuple(dialable_servers(self.site, self.wish))
+        decision = decide_start(StartSight(self.wish.host, wanted, files.formed, others))
+        self.site.run.progress(f"{self.wish.host}: {decision.reason}")
+        if isinstance(decision, Birth):
+            write_config(self.ssh, self.installed, birth=True)
+            self._start(restarted=files.active, deadline=self._deadline())
+            self._settle()
+        elif isinstance(decision, JoinServers):
+            self._join()
+        elif files.active:
+            self._restart()
+        else:
+            write_config(self.ssh, self.installed, birth=False)
+            self._start(restarted=False, deadline=self._deadline())
+            self._settle()
+
+    def registered(self) -> MemberSeen:
+        """Wait until the catalogue has the host alive, its service and its line in the node list."""
+
+        def probe() -> MemberSeen | Pending:
+            with self._own_api(deadline) as api:
+                seen = see_member(api, self.wish)
+            if seen.serf != "passing":
+                return Pending(f"its node is {seen.serf or 'not'} in the catalogue")
+            if not seen.registered:
+                return Pending("its node is alive, its service is not in the catalogue")
+            if seen.listed:
+                return seen
+            # Now, instead of at the timer's next tick.
+            self.ssh.run(["systemctl", "start", "--", paths.ENTRY_UNIT], check=False)
+            return Pending("its service is there, its line in the node list is not")
+
+        deadline = self._deadline()
+        return self._wait(f"{self.wish.host} is registered in Consul", probe, deadline)
+
+    def _join(self) -> None:
+        """A new server of a formed cluster: one at a time, and the next one when this one votes."""
+        with self._turn():
+            deadline = self._deadline()
+            with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
+                ensure_tokens(api, self.wish, self.secrets)
+                self._await_healthy(api, deadline)
+            write_config(self.ssh, self.installed, birth=False)
+            self._start(restarted=True, deadline=deadline)
+            self._settle()
+
+    def _restart(self) -> None:
+        """A voter's agent runs with old files: restart it while the others carry the cluster."""
+        with self._turn():
+            deadline = self._deadline()
+            # With no leader anywhere nothing is lost by a restart, and it may be what the cluster waits for.
+            if find_living(self.site, self.wish, deadline=deadline) is not None:
+                with living_api(self.site, self.wish, deadline=deadline) as api:
+                    self._await_gate(api, deadline)
+            write_config(self.ssh, self.installed, birth=False)
+            self._start(restarted=True, deadline=deadline)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wait for leader, tokens and the own vote; then take the birth settings out of the file."""
+        deadline = self._deadline()
+
+        def led() -> str | Pending:
+            with self._own_api(deadline) as api:
+                return api.leader() or Pending("no leader yet")
+
+        self._wait("Consul has a leader", led, deadline)
+
+        def made() -> bool | Pending:
+            with self._own_api(deadline) as api:
+                if ensure_tokens(api, self.wish, self.secrets):
+                    # The agent asked for its token before there was one; this makes it register now.
+                    api.put("agent/reload")
+            return True
+
+        self._wait("Consul takes the tokens", made, deadline)
+
+        def votes() -> bool | Pending:
+            with self._own_api(deadline) as api:
+                voters = voters_of(api.autopilot())
+                keep_quorum(api, len(self.wish.servers))
+            if self.wish.host in voters.healthy:
+                return True
+            state = "is not healthy" if self.wish.host in voters.all else "does not vote yet"
+            return Pending(f"{state}; healthy voters: {', '.join(sorted(voters.healthy)) or 'none'}")
+
+        self._wait(f"{self.wish.host} is a healthy voter", votes, deadline)
+        write_config(self.ssh, self.installed, birth=False)
+
+    def _start(self, *, restarted: bool, deadline: Deadline) -> None:
+        ensure_active(self.ssh, paths.UNIT, deadline=deadline, restarted=restarted)
+        ensure_active(self.ssh, paths.ENTRY_TIMER, deadline=deadline)
+
+    def _await_healthy(self, api: ConsulApi, deadline: Deadline) -> None:
+        def probe() -> bool | Pending:
+            voters = voters_of(api.autopilot())
+            ill = sorted(voters.all - voters.healthy - {self.wish.host})
+            return Pending(f"not healthy: {', '.join(ill)}") if ill else True
+
+        self._wait("the other Consul servers are healthy", probe, deadline)
+
+    def _await_gate(self, api: ConsulApi, deadline: Deadline) -> None:
+        def probe() -> bool | Pending:
+            verdict = decide_restart(self.wish.host, voters_of(api.autopilot()))
+            return Pending(verdict.reason) if isinstance(verdict, Wait) else True
+
+        self._wait(f"the Consul cluster can do without {self.wish.host} for a moment", probe, deadline)
+
+    def _own_api(self, deadline: Deadline) -> AbstractContextManager[ConsulApi]:
+        return member_api(self.site, self.wish, self.wish.host, deadline=deadline)
+
+    def _turn(self) -> AbstractContextManager[None]:
+        seconds = self.site.fleet.deadlines.consul * max(1, len(self.wish.servers))
+        return turn("consul", self.wish.cluster, host=self.wish.host, deadline=self.site.run.deadline(seconds))
+
+    def _wait(self, what: str, probe: Callable[[], T | Pending], deadline: Deadline) -> T:
+        def fail(what: str, seen: str) -> ClusterError:
+            return ClusterError(
+                f"not within {deadline.seconds:.0f} s: {what}",
+                seen=seen,
+                next_step=f"look at `journalctl -u {paths.UNIT}` there and on the servers, then run again",
+            )
+
+        return wait_until(
+            what, probe, deadline=deadline, fail=fail, host=self.wish.host, passing=(ConsulSilent, ConsulRefused)
+        )
+
+    def _deadline(self) -> Deadline:
+        return self.site.run.deadline(self.site.fleet.deadlines.consul)

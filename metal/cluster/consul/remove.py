@@ -1,0 +1,173 @@
+"""Take one host out of Consul: by itself while it answers, by the living side when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metal.cluster.consul import paths
+from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent, open_api
+from metal.cluster.consul.living import dialable_servers, living_api
+from metal.cluster.consul.observe import observe_files
+from metal.cluster.consul.registration import node_key
+from metal.cluster.consul.servers import keep_quorum, raft_id, voters_of
+from metal.cluster.consul.tokens import remove_tokens
+from metal.cluster.consul.wish import MemberWish
+from metal.cluster.turn import turn
+from metal.errors import ClusterError, HostError, HostFault, PlanRefused
+from metal.host.service import remove_unit
+from metal.host.ssh import Ssh
+from metal.pki.host_key import remove_host_certificate
+from metal.plan.consul import decide_removal
+from metal.plan.verdict import Refuse, Wait
+from metal.site import Site
+from metal.waiting import Deadline, Pending, wait_until
+
+__all__ = ["remove_member"]
+
+_SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
+
+_CLEAR = """
+rm -rf -- "$1" "$2"
+[ ! -d "$3" ] || rmdir --ignore-fail-on-non-empty -- "$3"
+"""
+
+
+def remove_member(site: Site, wish: MemberWish, *, dissolving: bool) -> None:
+    """Have the host no member of its datacenter, and nothing of it left there; succeeds when it is gone.
+
+    A server leaves only when the wanted servers vote and its going costs no quorum (add before remove). A host that
+    does not answer within the deadline `evict` is taken out by the living servers.
+
+    :param dissolving: the whole cluster goes away: no quorum is kept, nobody is told.
+    :raises PlanRefused: it is the last server of a cluster that stays.
+    :raises ClusterError: the servers did not let it go within the deadline `consul`.
+    :raises HostError: the host failed while it was being cleared.
+    """
+    ssh = _reach(site, wish)
+    if dissolving:
+        if ssh is not None:
+            _clear(site, ssh)
+        return
+    if wish.server:
+        seconds = site.fleet.deadlines.consul * max(1, len(wish.servers))
+        with turn("consul", wish.cluster, host=wish.host, deadline=site.run.deadline(seconds)):
+            _part(site, wish, ssh)
+    else:
+        _part(site, wish, ssh)
+    if ssh is not None:
+        _clear(site, ssh)
+
+
+def _reach(site: Site, wish: MemberWish) -> Ssh | None:
+    """The host, or None when it is given up or does not answer."""
+    facts = site.fleet.facts(wish.host)
+    if facts is not None and facts.lost:
+        return None
+    try:
+        return site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.evict))
+    except HostError as error:
+        if error.fault not in _SILENT:
+            raise
+        site.run.progress(f"{wish.host}: does not answer; the Consul servers take it out")
+        return None
+
+
+def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
+    if not dialable_servers(site, wish, without=wish.host):
+        raise PlanRefused(
+            "it is the last Consul server that could be asked",
+            host=wish.host,
+            next_step="name another server in clusters.<name>.consul.servers first, or remove the whole cluster",
+        )
+    deadline = site.run.deadline(site.fleet.deadlines.consul)
+    with living_api(site, wish, without=wish.host, deadline=deadline) as api:
+        if wish.server and raft_id(api, wish.host) is not None:
+            _await_permission(site, wish, api, dead=ssh is None, deadline=deadline)
+        if ssh is not None:
+            _leave(site, ssh, wish)
+        _await_gone(wish, api, dead=ssh is None, deadline=deadline)
+        line = api.get(f"kv/{node_key(wish)}")
+        if line:
+            api.delete(f"kv/{node_key(wish)}", cas=str(line[0]["ModifyIndex"]))
+        remove_tokens(api, wish, wish.secrets(site))
+        if wish.server:
+            keep_quorum(api, len(_wanted(site, wish)))
+
+
+def _wanted(site: Site, wish: MemberWish) -> frozenset[str]:
+    return frozenset(dialable_servers(site, wish, without=wish.host))
+
+
+def _await_permission(site: Site, wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadline) -> None:
+    def probe() -> bool | Pending:
+        decision = decide_removal(wish.host, voters_of(api.autopilot()), wanted=_wanted(site, wish), dead=dead)
+        if isinstance(decision, Refuse):
+            raise PlanRefused(decision.reason, host=wish.host, next_step=decision.next_step)
+        return Pending(decision.reason) if isinstance(decision, Wait) else True
+
+    _wait(f"the Consul servers can do without {wish.host}", probe, wish, deadline)
+
+
+def _leave(site: Site, ssh: Ssh, wish: MemberWish) -> None:
+    """Ask the agent to leave. An agent that is down or refuses is taken out by the others like a dead one."""
+    if not observe_files(ssh).active:
+        return
+    # Without the timer, nobody writes the line again after it was taken away.
+    ssh.run(["systemctl", "stop", "--", paths.ENTRY_TIMER], check=False)
+    try:
+        with open_api(ssh, wish.authority(site).certificate, wish.secrets(site).management_token) as api:
+            api.put("agent/leave")
+    except (ConsulSilent, ConsulRefused) as error:
+        site.run.progress(f"{wish.host}: its agent did not leave by itself ({error.seen})")
+    # systemd would start it again.
+    ssh.run(["systemctl", "disable", "--now", "--", paths.UNIT], check=False)
+
+
+def _await_gone(wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadline) -> None:
+    """Wait until gossip, raft and catalogue have forgotten the host; whatever lingers is taken out."""
+
+    def probe() -> bool | Pending:
+        members = {member["Name"]: member for member in api.get("agent/members") or []}
+        member = members.get(wish.host)
+        if member is not None and member["Status"] == _ALIVE and dead:
+            return Pending("gossip still sees it alive")
+        if member is not None and member["Status"] != _ALIVE:
+            api.put(f"agent/force-leave/{wish.host}", prune="")
+        elif member is not None:
+            return Pending("it has not left yet")
+        peer = raft_id(api, wish.host) if wish.server else None
+        if peer is not None:
+            api.delete("operator/raft/peer", id=peer)
+            return Pending("it was still a raft peer")
+        if api.get(f"catalog/node/{wish.host}"):
+            api.put("catalog/deregister", {"Datacenter": wish.datacenter, "Node": wish.host})
+            return Pending("it was still in the catalogue")
+        return True
+
+    _wait(f"Consul has forgotten {wish.host}", probe, wish, deadline)
+
+
+# serf's member states: 1 alive, 2 leaving, 3 left, 4 failed.
+_ALIVE = 1
+
+
+def _clear(site: Site, ssh: Ssh) -> None:
+    """Take units, configuration, secrets and data off the host; the binary and the user stay."""
+    deadline = site.run.deadline(site.fleet.deadlines.consul)
+    for unit in (paths.ENTRY_TIMER, paths.ENTRY_UNIT, paths.UNIT):
+        remove_unit(ssh, unit, deadline=deadline)
+    remove_host_certificate(ssh, paths.TLS_FOLDER)
+    for path in (paths.CONFIG, paths.SERVICE):
+        ssh.remove(path)
+    ssh.script(_CLEAR, paths.DATA, paths.OWN_FOLDER, paths.CONFIG_FOLDER)
+
+
+def _wait(what: str, probe: Callable[[], bool | Pending], wish: MemberWish, deadline: Deadline) -> None:
+    def fail(what: str, seen: str) -> ClusterError:
+        return ClusterError(
+            f"not within {deadline.seconds:.0f} s: {what}",
+            seen=seen,
+            next_step="see `consul members` and `consul operator raft list-peers` on a server, then run again",
+        )
+
+    wait_until(what, probe, deadline=deadline, fail=fail, host=wish.host, passing=(ConsulSilent, ConsulRefused))

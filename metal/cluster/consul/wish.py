@@ -1,0 +1,93 @@
+"""What is wanted of one host in Consul, and what came of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from metal.pki.authority import Authority
+from metal.pki.secrets import ClusterSecrets
+from metal.settings.access import Access
+from metal.settings.fleet import Artifact, Fleet, Identity
+from metal.site import Site
+
+__all__ = ["MemberReport", "MemberWish"]
+
+
+@dataclass(frozen=True)
+class MemberWish:
+    """One host's place in a Consul datacenter.
+
+    :ivar server: else a client agent.
+    :ivar servers: addresses of all wanted servers by host name.
+    :ivar artifact: the Consul binary itself, not an archive.
+    :ivar identity: rotation numbers of the cluster's CA, gossip key and tokens.
+    :ivar life: the machine life that this membership belongs to.
+    """
+
+    host: str
+    access: Access
+    cluster: str
+    server: bool
+    servers: Mapping[str, str]
+    datacenter: str
+    artifact: Artifact
+    identity: Identity
+    life: str
+
+    @classmethod
+    def of(cls, fleet: Fleet, host: str) -> MemberWish:
+        """The wish that the settings hold for a host of a cluster.
+
+        :raises KeyError: the host belongs to no cluster.
+        """
+        wanted = fleet.hosts[host]
+        if wanted.cluster is None or fleet.consul is None:
+            raise KeyError(host)
+        cluster = fleet.clusters[wanted.cluster]
+        return cls(
+            host=host,
+            access=wanted.access,
+            cluster=cluster.name,
+            server=wanted.is_consul_server,
+            servers={name: fleet.hosts[name].access.address for name in cluster.consul_servers},
+            datacenter=cluster.consul.datacenter,
+            artifact=fleet.consul,
+            identity=cluster.identity,
+            life=wanted.life,
+        )
+
+    @property
+    def address(self) -> str:
+        return self.access.address
+
+    def secrets(self, site: Site) -> ClusterSecrets:
+        return ClusterSecrets.derive(site.credentials.seed(), self.cluster, self.identity)
+
+    def authority(self, site: Site) -> Authority:
+        return Authority.of(site.credentials.seed(), self.cluster, self.identity.ca)
+
+    def node_id(self, secrets: ClusterSecrets) -> str:
+        """The same in every life of the host: a reinstalled one takes its old place."""
+        return str(uuid.uuid5(uuid.UUID(secrets.uuid), f"consul/{self.host}"))
+
+
+@dataclass(frozen=True)
+class MemberReport:
+    """A host that is registered in Consul.
+
+    :ivar node_id: stable over reinstalls.
+    :ivar version: of the running agent.
+    """
+
+    host: str
+    cluster: str
+    datacenter: str
+    node_id: str
+    server: bool
+    version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
