@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any
 
 from metal.settings.documents import merge, read_yaml
@@ -44,7 +44,7 @@ class Intent:
     pools: dict[str, PoolModel | None]
 
 
-def with_includes(document: Mapping[str, Any], root: Path, problems: Problems) -> dict[str, Any]:
+def with_includes(document: Mapping[str, Any], root: File, problems: Problems) -> dict[str, Any]:
     """`document` laid on the files it includes; a later file lies on an earlier one."""
     names = document.get("include") or []
     names = [names] if isinstance(names, str) else names

@@ -6,7 +6,7 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -45,10 +45,14 @@ def problem(what: str, allowed: str) -> PydanticCustomError:
 
 
 class Problems:
-    """A growing list of lines; raised as one error at the end."""
+    """A growing list of lines; raised as one error at the end.
+
+    :ivar origin: the included file that a path of the merged document comes from, None for the document itself.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.origin: Callable[[Path], str | None] = lambda path: None
 
     def add(
         self, path: str | Path, what: str, allowed: str | None = None, *, value: Any = ..., file: str | None = None
@@ -58,6 +62,8 @@ class Problems:
         :param file: prefix for what is not in the stack's own document.
         """
         shown = path if isinstance(path, str) else spell(path)
+        if file is None:
+            file = self.origin((path,) if isinstance(path, str) else path)
         line = f"{file}: {shown}" if file and shown else (file or shown)
         # A map is not shown: a key that does not belong in it may hold a password.
         if value is not ... and not isinstance(value, Mapping):

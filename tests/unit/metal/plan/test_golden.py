@@ -1,0 +1,114 @@
+"""Every decision against its cases: tests/golden/plan/<decision>/<case>.json holds what is seen and what follows."""
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metal.plan.boot import BootSight, MarkerSight, decide_boot
+from metal.plan.join import JoinSight, decide_join
+from metal.plan.leave import LeaveSight, LeaveStep, plan_leave
+from metal.plan.quorum import Membership, refusals
+from metal.plan.summary import summarise
+
+CASES = Path(__file__).parents[3] / "golden" / "plan"
+
+
+@dataclass(frozen=True)
+class ReadMarker:
+    owner: str
+    generation: int
+    life: str
+    state: str
+    wipe: bool = False
+
+
+def build(kind: Any, data: Any) -> Any:
+    """A value of a type from plain JSON, strictly: a misspelt key in a case file is an error."""
+    if isinstance(kind, types.UnionType):
+        return None if data is None else build(next(arm for arm in kind.__args__ if arm is not type(None)), data)
+    if typing.get_origin(kind) is tuple:
+        return tuple(build(typing.get_args(kind)[0], item) for item in data)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(data)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{key: build(hints[key], value) for key, value in data.items()})  # type: ignore[operator]
+    return data
+
+
+def spell(decision: Any) -> Any:
+    return json.loads(json.dumps({"decision": type(decision).__name__, **dataclasses.asdict(decision)}))
+
+
+def boot(case: dict[str, Any]) -> Any:
+    seen = dict(case["sight"])
+    marker = seen.pop("marker")
+    read = MarkerSight(marker) if isinstance(marker, str) else ReadMarker(**marker)
+    return spell(decide_boot(BootSight(**seen, marker=read)))
+
+
+def join(case: dict[str, Any]) -> Any:
+    return spell(decide_join(build(JoinSight, case["sight"])))
+
+
+def leave(case: dict[str, Any]) -> Any:
+    plan = plan_leave(build(LeaveSight, case["sight"]))
+    if not isinstance(plan, tuple):
+        return spell(plan)
+    return [f"{step.act} {step.node}" if step.node else str(step.act) for step in plan if isinstance(step, LeaveStep)]
+
+
+def _change(case: dict[str, Any]) -> tuple[Membership | None, Membership]:
+    """Members are written as `manager server container g2 down @10.0.0.9`, to be read at a glance."""
+    return tuple(_membership(case[side], case) if case.get(side) else None for side in ("old", "new"))  # type: ignore[return-value]
+
+
+def _membership(hosts: dict[str, str], case: dict[str, Any]) -> Membership:
+    birth = {
+        "address_pool": "10.0.0.0/8",
+        "subnet_size": 24,
+        "data_path_port": 4789,
+        "interface": None,
+        "datacenter": "dc1",
+        **(case.get("new_birth", {}) if hosts is case["new"] else {}),
+    }
+    members = {}
+    for number, (name, text) in enumerate(sorted(hosts.items())):
+        words = text.split()
+        members[name] = {
+            "address": next((word[1:] for word in words if word[0] == "@"), f"10.0.0.{name[1:] or number}"),
+            "generation": next((float(word[1:]) for word in words if word[0] == "g"), 1.0),
+            "manager": "manager" in words,
+            "consul_server": "server" in words,
+            "container_manager": "container" in words,
+            "down": "down" in words,
+        }
+    return Membership.from_dict({"cluster": "blue", "birth": birth, "members": members})
+
+
+def quorum(case: dict[str, Any]) -> Any:
+    return [f"{refusal.rule}: {refusal}" for refusal in refusals(*_change(case), case.get("overrides", ()))]
+
+
+def summary(case: dict[str, Any]) -> Any:
+    return list(summarise(*_change(case)))
+
+
+DECISIONS = {"boot": boot, "join": join, "leave": leave, "quorum": quorum, "summary": summary}
+
+
+def test_every_decision_has_cases() -> None:
+    assert {folder.name for folder in CASES.iterdir()} == set(DECISIONS)
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*/*.json")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_case(path: Path) -> None:
+    case = json.loads(path.read_text(encoding="utf-8"))
+    assert DECISIONS[path.parent.name](case) == case["expect"]
