@@ -1,6 +1,6 @@
 """The Docker Engine of a host: package, configuration, mutual TLS, and its API over SSH."""
 
-from metal.cluster.docker.api import DockerApi, EngineRefused, EngineSilent
+from metal.cluster.docker.api import DockerApi, EngineRefused, EngineSilent, EngineUnready
 from metal.cluster.docker.engine import ensure_engine, observe_engine, remove_engine
 from metal.cluster.docker.wish import TLS_PORT, EngineReport, EngineSeen, EngineWish
 
@@ -11,6 +11,7 @@ __all__ = [
     "EngineReport",
     "EngineSeen",
     "EngineSilent",
+    "EngineUnready",
     "EngineWish",
     "ensure_engine",
     "observe_engine",

@@ -13,7 +13,7 @@ import httpx
 from metal.errors import ClusterError
 from metal.host.ssh import Ssh
 
-__all__ = ["DockerApi", "EngineRefused", "EngineSilent"]
+__all__ = ["DockerApi", "EngineRefused", "EngineSilent", "EngineUnready"]
 
 # A context or DOCKER_HOST of the host's root must not lead elsewhere.
 _DIAL = ("docker", "-H", "unix:///var/run/docker.sock", "system", "dial-stdio")
@@ -32,6 +32,10 @@ class EngineRefused(ClusterError):
     def __init__(self, what: str, *, status: int, host: str, tried: str, seen: str) -> None:
         self.status = status
         super().__init__(what, host=host, tried=[tried], seen=seen)
+
+
+class EngineUnready(EngineRefused):
+    """The engine cannot answer as it is now (5xx): no leader, no manager, already or not in a swarm; that may pass."""
 
 
 class DockerApi:
@@ -82,7 +86,7 @@ class DockerApi:
     def swarm(self) -> Mapping[str, Any]:
         """The swarm's id, spec and join tokens (secret); only a manager answers.
 
-        :raises EngineRefused: status 503 from anyone else.
+        :raises EngineUnready: from anyone else.
         """
         return self._object("GET", "/swarm")
 
@@ -173,7 +177,8 @@ class DockerApi:
                 next_step="look at `systemctl status docker` and `journalctl -u docker` on the host",
             ) from error
         if answer.is_error:
-            raise EngineRefused(
+            refusal = EngineUnready if answer.is_server_error else EngineRefused
+            raise refusal(
                 "the Docker Engine refused a request",
                 status=answer.status_code,
                 host=self.host,

@@ -1,1 +1,20 @@
 """Membership of a host in its cluster's swarm: birth, join, role, labels, leave."""
+
+from metal.cluster.swarm.formed import FormedReport, wait_formed
+from metal.cluster.swarm.leave import remove_node
+from metal.cluster.swarm.node import ensure_node
+from metal.cluster.swarm.observe import observe_node
+from metal.cluster.swarm.record import SwarmRecord
+from metal.cluster.swarm.wish import NodeReport, NodeSeen, NodeWish
+
+__all__ = [
+    "FormedReport",
+    "NodeReport",
+    "NodeSeen",
+    "NodeWish",
+    "SwarmRecord",
+    "ensure_node",
+    "observe_node",
+    "remove_node",
+    "wait_formed",
+]

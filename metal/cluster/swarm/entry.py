@@ -1,0 +1,82 @@
+"""The two ways into a swarm: giving birth to it, and joining it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metal.cluster.docker.api import DockerApi, EngineRefused, EngineSilent
+from metal.cluster.swarm.view import Local, View, observe_local
+from metal.cluster.swarm.wish import NodeWish
+from metal.errors import ClusterError
+from metal.host.ssh import Ssh
+from metal.plan.join import Role
+from metal.waiting import Deadline, Pending, wait_until
+
+__all__ = ["await_local", "initialise", "join"]
+
+# The control port speaks mutual TLS only.
+_LISTEN = "0.0.0.0:2377"
+
+
+def initialise(api: DockerApi, wish: NodeWish) -> None:
+    """Give birth to a swarm on this engine, with the settings that exist at its birth only."""
+    api.swarm_init(
+        {
+            "ListenAddr": _LISTEN,
+            "AdvertiseAddr": wish.advertise,
+            "DataPathAddr": wish.advertise,
+            "DataPathPort": wish.swarm.data_path_port,
+            "DefaultAddrPool": [wish.swarm.address_pool],
+            "SubnetSize": wish.swarm.subnet_size,
+            "Availability": "active",
+            "Spec": {},
+        }
+    )
+
+
+def join(api: DockerApi, wish: NodeWish, manager: DockerApi, view: View) -> None:
+    """Ask to join, drained, with a token read from a living manager at this moment.
+
+    :param manager: of the swarm to join; `view` is what it just said.
+    """
+    tokens = manager.swarm()["JoinTokens"]
+    try:
+        api.swarm_join(
+            {
+                "ListenAddr": _LISTEN,
+                "AdvertiseAddr": wish.advertise,
+                "DataPathAddr": wish.advertise,
+                "RemoteAddrs": [node.raft for node in view.nodes if node.reachable],
+                "JoinToken": tokens["Manager" if wish.role is Role.MANAGER else "Worker"],
+                # Work comes when the labels that decide about it are there.
+                "Availability": "drain",
+            }
+        )
+    except EngineRefused as error:
+        # The engine goes on trying after it has answered that its time is over.
+        if "timeout was reached" not in (error.seen or "").lower():
+            raise
+
+
+def await_local(
+    ssh: Ssh, api: DockerApi, what: str, answer: Callable[[Local], str | None], *, deadline: Deadline
+) -> str:
+    """Wait until the engine's own word gives an answer, and return that."""
+
+    def probe() -> str | Pending:
+        local = observe_local(ssh, api)
+        return answer(local) or Pending(" ".join(filter(None, (local.state, local.role, local.error))))
+
+    return wait_until(
+        what,
+        probe,
+        deadline=deadline,
+        fail=lambda what, seen: ClusterError(
+            f"not so within {deadline.seconds:.0f} s: {what}",
+            seen=seen,
+            next_step="look at `docker info` and `journalctl -u docker` on the host; "
+            "ports 2377/tcp, 7946/tcp+udp and 4789/udp must be open between the hosts",
+        ),
+        host=ssh.access.host,
+        passing=(EngineSilent,),
+    )

@@ -1,0 +1,315 @@
+"""Takes a host out of its swarm, alive or dead, and leaves no ghost behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
+from metal.cluster.docker.swarm_port import remove_swarm_port
+from metal.cluster.swarm.listed import FINISHED_TASKS, await_node, demote, remove, set_availability
+from metal.cluster.swarm.living import LivingManagers
+from metal.cluster.swarm.patience import missing_managers, patience
+from metal.cluster.swarm.record import SwarmRecord
+from metal.cluster.swarm.turn import turn
+from metal.cluster.swarm.view import Local, View, observe_local, observe_view
+from metal.cluster.swarm.wish import NodeWish
+from metal.errors import Cancelled, ClusterError, HostError, HostFault, MetalError
+from metal.host.service import observe_unit
+from metal.host.ssh import Ssh
+from metal.plan.join import BirthRecord, LocalState, Role
+from metal.plan.leave import LeaveAct, LeaveSight, LeaveStep, ListedNode, plan_leave
+from metal.plan.verdict import Wait
+from metal.site import Site
+from metal.waiting import Deadline, Pending, wait_until
+
+__all__ = ["remove_node"]
+
+_DEMOTION = (LeaveAct.DEMOTE, LeaveAct.AWAIT_WORKER)
+_Living = tuple[DockerApi, View] | None
+
+
+def remove_node(
+    site: Site, wish: NodeWish, record: SwarmRecord, *, dissolving: bool = False, dead: bool = False
+) -> None:
+    """Take the host out of the swarm: demoted, drained, left, forgotten by id. Succeeds when it is already out.
+
+    A manager goes only after every other wanted manager is healthy and while the rest keep a majority. A host that does
+    not answer within the deadline `evict` is evicted from the living side.
+
+    :param dissolving: the whole cluster goes away: nobody is drained or waited for, and the record goes with the last.
+    :param dead: it is known already that the host will not answer.
+    :raises ClusterError: not in time; names the tasks that are still there, or what it waited for.
+    """
+    leaver = _Leaver(site, wish, record, dissolving)
+    if not dead:
+        leaver.reach()
+    leaver.leave()
+
+
+class _Leaver:
+    def __init__(self, site: Site, wish: NodeWish, record: SwarmRecord, dissolving: bool) -> None:
+        self.site, self.wish, self.record, self.dissolving = site, wish, record, dissolving
+        self.host = wish.host
+        self.ssh: Ssh | None = None
+        self.engine = False
+        self.unanswered: Deadline | None = None
+        self.living = LivingManagers(site, wish.cluster, host=wish.host, access=wish.access, peers=wish.peers)
+
+    def reach(self) -> None:
+        """Connect, or come to the verdict that the host is dead; anything else that is wrong with it is an error."""
+        limits = self.site.fleet.deadlines
+        try:
+            self.ssh = self.site.ssh.connect(self.wish.access, deadline=self.site.run.deadline(limits.evict))
+        except HostError as error:
+            if error.fault not in (HostFault.UNREACHABLE, HostFault.TIMEOUT):
+                raise
+            self.site.run.progress(f"{self.host}: does not answer; the living side removes it")
+            return
+        # A host that never had an engine, or whose engine is already stopped for good, is in no swarm.
+        self.engine = observe_unit(self.ssh, "docker.service").up
+
+    def leave(self) -> None:
+        limits = self.site.fleet.deadlines
+        deadline = self.site.run.deadline(limits.swarm if self.dissolving else patience(self.site, self.wish.cluster))
+        wait_until(
+            f"has left the swarm of {self.wish.cluster}",
+            lambda: self._step(deadline),
+            deadline=deadline,
+            fail=lambda what, seen: ClusterError(
+                f"not so within {deadline.seconds:.0f} s: {what}",
+                seen=seen,
+                next_step="mend what was last seen, then run again; every step looks before it acts",
+            ),
+            host=self.host,
+            passing=(EngineSilent, EngineUnready),
+        )
+        if self.ssh is not None:
+            remove_swarm_port(self.ssh, deadline=self.site.run.deadline(limits.engine))
+
+    def _step(self, deadline: Deadline) -> bool | Pending:
+        """Look, plan, carry out what is left; True when nothing is."""
+        with self._look() as (api, record, local, found):
+            planned = self._plan(record, local, found)
+            if isinstance(planned, Pending) or not planned:
+                return planned if isinstance(planned, Pending) else self._close(record)
+            if not self._needs_turn(planned):
+                self._carry_out(planned, api, local, found, deadline)
+                return Pending("left")
+        mine = turn(self.site.fleet.owner, self.wish.cluster, host=self.host, deadline=deadline)
+        with mine, self._look() as (api, record, local, found):
+            again = self._plan(record, local, found)
+            if isinstance(again, Pending) or not again:
+                return again if isinstance(again, Pending) else self._close(record)
+            if not self.dissolving:
+                # Only what touches the managers needs the turn; a long drain must not keep the others waiting.
+                last = max((index for index, step in enumerate(again) if step.act in _DEMOTION), default=len(again) - 1)
+                again = again[: last + 1]
+            self._carry_out(again, api, local, found, deadline)
+            return Pending("demoted" if not self.dissolving else "left")
+
+    def _plan(self, record: BirthRecord | None, local: Local | None, found: _Living) -> tuple[LeaveStep, ...] | Pending:
+        view = found[1] if found else None
+        recorded = record.swarm if record else None
+        if view is None and recorded is not None and not self.dissolving:
+            return self._no_manager(recorded)
+        self.unanswered = None
+        planned = plan_leave(
+            LeaveSight(
+                dead=self.ssh is None,
+                dissolving=self.dissolving,
+                state=local.state if local else None,
+                node_id=local.node if local else None,
+                in_cluster=self._in_cluster(recorded, local),
+                listed=_listed(view, self.host),
+                managers=view.managers if view else (),
+                reachable=view.reachable if view else (),
+            )
+        )
+        if isinstance(planned, Wait):
+            return Pending(planned.reason)
+        if view and any(step.act is LeaveAct.DEMOTE for step in planned):
+            missing = missing_managers(self.site, self.wish.cluster, view, but=self.host)
+            if missing:
+                return Pending(f"waits until {', '.join(missing)} can take over as manager")
+            if found and found[0].host == self.host:
+                return Pending(f"a demotion needs another manager that answers ({self.living.seen})")
+        return planned
+
+    def _no_manager(self, swarm: str) -> Pending:
+        """A swarm without a leader gets the time of an election and some more, not that of an installation."""
+        limit = self.site.fleet.deadlines.swarm
+        self.unanswered = self.unanswered or self.site.run.deadline(limit)
+        if self.unanswered.passed:
+            raise ClusterError(
+                f"no manager of the swarm {swarm} answered for {limit:.0f} s",
+                host=self.host,
+                seen=self.living.seen,
+                next_step="bring a majority of the managers up, then run again",
+            )
+        return Pending(f"no manager of the swarm {swarm} answers ({self.living.seen})")
+
+    def _in_cluster(self, recorded: str | None, local: Local | None) -> bool:
+        if local is None or local.state is LocalState.INACTIVE:
+            return False
+        if local.swarm is None:
+            # Joining or broken: it was us who sent it there.
+            return True
+        if recorded is None:
+            # In a cluster that goes away the record may be gone before the last node is.
+            return self.dissolving
+        return local.swarm == recorded
+
+    def _needs_turn(self, steps: tuple[LeaveStep, ...]) -> bool:
+        return self.dissolving or any(step.act in _DEMOTION for step in steps)
+
+    def _carry_out(
+        self, steps: tuple[LeaveStep, ...], api: DockerApi | None, local: Local | None, found: _Living, whole: Deadline
+    ) -> None:
+        limits, run = self.site.fleet.deadlines, self.site.run
+        if local is not None:
+            self.living.learn(addresses=local.managers)
+        for step in steps:
+            run.progress(f"{self.host}: {step.act}" + (f" {step.node}" if step.node else ""))
+            if step.act is LeaveAct.LEAVE:
+                assert api is not None
+                api.swarm_leave(force=True)
+                continue
+            assert found is not None
+            assert step.node is not None
+            manager, node = found[0], step.node
+            if step.act is LeaveAct.DEMOTE:
+                limit = whole.within(limits.swarm)
+                demote(manager, observe_view(manager), node, deadline=limit, host=self.host)
+            elif step.act is LeaveAct.AWAIT_WORKER:
+                self._await_worker(api, deadline=whole.within(limits.swarm))
+            elif step.act is LeaveAct.DRAIN:
+                set_availability(manager, node, "drain", deadline=whole.within(limits.swarm), host=self.host)
+            elif step.act is LeaveAct.AWAIT_EMPTY:
+                self._await_empty(manager, node)
+            elif step.act is LeaveAct.AWAIT_DOWN:
+                await_node(
+                    manager,
+                    node,
+                    f"node {node} is down",
+                    lambda seen: None if seen.down else f"it is {seen.state} at {seen.address}",
+                    deadline=run.deadline(limits.evict),
+                    host=self.host,
+                    next_step="if the host is dead for SSH and alive for the swarm, stop its engine or its power; "
+                    "if another machine has its host name, give that one another name",
+                )
+            else:
+                remove(manager, node, deadline=run.deadline(limits.evict), host=self.host)
+
+    def _await_worker(self, api: DockerApi | None, *, deadline: Deadline) -> None:
+        assert api is not None
+        assert self.ssh is not None
+        ssh = self.ssh
+
+        def probe() -> bool | Pending:
+            role = observe_local(ssh, api).role
+            return True if role is Role.WORKER else Pending(f"its engine says {role}")
+
+        wait_until(
+            "knows that it is worker",
+            probe,
+            deadline=deadline,
+            fail=lambda what, seen: ClusterError(f"not so within {deadline.seconds:.0f} s: {what}", seen=seen),
+            host=self.host,
+            passing=(EngineSilent, EngineUnready),
+        )
+
+    def _await_empty(self, manager: DockerApi, node: str) -> None:
+        deadline = self.site.run.deadline(self.site.fleet.deadlines.drain)
+        names: dict[str, str] = {}
+
+        def probe() -> bool | Pending:
+            left = [task for task in manager.tasks(node) if task["Status"]["State"] not in FINISHED_TASKS]
+            if not left:
+                return True
+            shown = []
+            for task in left:
+                service = str(task.get("ServiceID", ""))
+                if service and service not in names:
+                    names[service] = manager.service_name(service)
+                shown.append(f"{names.get(service, task['ID'])} ({task['Status']['State']})")
+            return Pending(f"{len(left)} tasks: " + ", ".join(sorted(shown)[:10]))
+
+        try:
+            wait_until(
+                "no task runs here any more",
+                probe,
+                deadline=deadline,
+                fail=_stuck(deadline),
+                host=self.host,
+                passing=(EngineSilent, EngineUnready),
+            )
+        except _TasksLeft as stuck:
+            if not self.wish.force_drain:
+                raise
+            self.site.run.progress(f"{self.host}: leaves with tasks still there, as asked: {stuck.seen}")
+
+    @contextmanager
+    def _look(self) -> Iterator[tuple[DockerApi | None, BirthRecord | None, Local | None, _Living]]:
+        """The host's engine, the record, the engine's word, and a living manager, each where there is one."""
+        record = self._read_record()
+        recorded = record.swarm if record else None
+        with DockerApi(self.ssh) if self.ssh is not None and self.engine else nullcontext() as api:
+            local = observe_local(self.ssh, api) if api is not None and self.ssh is not None else None
+            if local is not None:
+                self.living.learn(addresses=local.managers)
+            if record is not None:
+                self.living.learn(record.founder)
+            if recorded is None or self.dissolving:
+                yield api, record, local, None
+                return
+            with self.living.open(recorded) as found:
+                yield api, record, local, found
+
+    def _read_record(self) -> BirthRecord | None:
+        try:
+            return self.record.read()
+        except Cancelled:
+            raise
+        except MetalError as error:
+            if not self.dissolving:
+                raise
+            # Consul goes away together with the swarm and may already have lost its quorum.
+            self.site.run.progress(f"{self.host}: the record cannot be read any more ({error.what})")
+            return None
+
+    def _close(self, record: BirthRecord | None) -> bool:
+        """Forget the swarm when its last node has left a cluster that goes away."""
+        if not self.dissolving or record is None:
+            return True
+        still = [name for name, local in self.living.locals_of(self.living.names) if _is_in(local, record.swarm)]
+        if not still:
+            try:
+                self.record.forget(replacing=record)
+            except Cancelled:
+                raise
+            except MetalError as error:
+                self.site.run.progress(f"{self.host}: the record cannot be removed any more ({error.what})")
+        return True
+
+
+class _TasksLeft(ClusterError):
+    pass
+
+
+def _stuck(deadline: Deadline) -> Callable[[str, str], ClusterError]:
+    return lambda what, seen: _TasksLeft(
+        f"not so within {deadline.seconds:.0f} s: {what}",
+        tried=["set the node's availability to drain"],
+        seen=seen,
+        next_step="give these services another node they may run on, or remove them; then run again",
+    )
+
+
+def _listed(view: View | None, host: str) -> tuple[ListedNode, ...]:
+    lives = view.lives_of(host) if view else ()
+    return tuple(ListedNode(node.id, node.role, node.down, node.availability == "drain") for node in lives)
+
+
+def _is_in(local: Local, swarm: str | None) -> bool:
+    return local.state is not LocalState.INACTIVE and (local.swarm is None or swarm is None or local.swarm == swarm)
