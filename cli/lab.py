@@ -78,7 +78,9 @@ def status(context: typer.Context, as_json: Annotated[bool, typer.Option("--json
     if as_json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
-        Console().print(_table(rows))
+        # Wide enough for whole cells where the output is a file or a narrow pipe.
+        console = Console()
+        console.print(_table(rows), width=max(console.width, 110))
 
 
 @app.command()
@@ -143,18 +145,17 @@ def _tell(line: str) -> None:
 
 def _table(rows: list[HostStatus]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("host", "address", "power", "SSH", "BMC", "next boot", "firmware", "installs", "unclaimed"):
-        table.add_column(title)
+    for title in ("host", "address", "power", "SSH", "BMC", "next boot", "last start", "installs"):
+        table.add_column(title, no_wrap=True)
     for row in rows:
         table.add_row(
             row.name,
             row.address,
             "on" if row.power else "off",
-            "answers" if row.ssh_answers else "-",
+            "yes" if row.ssh_answers else "-",
             row.bmc if row.bmc_answers else f"{row.bmc} silent",
             row.boot,
             row.firmware or "-",
-            str(row.installs),
-            str(row.unclaimed),
+            f"{row.installs} ({row.unclaimed} unclaimed)",
         )
     return table

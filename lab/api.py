@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -30,8 +30,8 @@ from metal.waiting import Run
 __all__ = ["Lab", "Part"]
 
 
-_PROGRAMS = ("ipmi_sim", "unshare", Path(sys.executable).name)
-"""What the lab runs for long: a BMC, a machine, the mirror."""
+_MARKS = ("ipmi_sim", "lab.machine", "lab.mirror.serve")
+"""Programs and modules that a lab runs for long."""
 
 
 class Part(StrEnum):
@@ -51,6 +51,8 @@ class Lab:
     def __init__(self, spec: LabSpec, run: Run) -> None:
         self.spec = spec
         self._run = run
+        # Single processes start and end in a moment; what is worth telling is told by the parts.
+        self._quiet = replace(run, progress=lambda line: None)
 
     @classmethod
     def from_spec(cls, spec: LabSpec | None = None, *, run: Run | None = None) -> Lab:
@@ -65,11 +67,11 @@ class Lab:
         return ensure_login(self.spec.bmc_login)
 
     def host(self, name: str) -> LabHost:
-        return LabHost(self.spec, self.spec.machine(name), self._run)
+        return LabHost(self.spec, self.spec.machine(name), self._quiet)
 
     @property
     def hosts(self) -> tuple[LabHost, ...]:
-        return tuple(LabHost(self.spec, machine, self._run) for machine in self.spec.machines)
+        return tuple(LabHost(self.spec, machine, self._quiet) for machine in self.spec.machines)
 
     def up(self, parts: Iterable[Part] = tuple(Part)) -> list[Part]:
         """Build what is missing; returns the parts in which something was. Hosts keep their power: at first, off.
@@ -80,7 +82,7 @@ class Lab:
         with self._locked():
             self._settle_spec()
             for part in (part for part in Part if part in set(parts)):
-                self._run.progress(f"{part}: up")
+                self._run.progress(f"lab {self.spec.name}: {part}")
                 if self._part_up(part):
                     changed.append(part)
         return changed
@@ -97,7 +99,7 @@ class Lab:
         changed: list[Part] = []
         with self._locked():
             for part in (part for part in reversed(Part) if part in wanted and part is not Part.IMAGE):
-                self._run.progress(f"{part}: down")
+                self._run.progress(f"lab {self.spec.name}: {part} down")
                 if self._part_down(part):
                     changed.append(part)
             if wanted >= {Part.NETWORK, Part.MIRROR, Part.BMCS}:
@@ -110,7 +112,7 @@ class Lab:
         return changed
 
     def _part_up(self, part: Part) -> bool:
-        deadline = self._run.deadline(self.deadline)
+        deadline = self._quiet.deadline(self.deadline)
         if part is Part.IMAGE:
             known = image_path(self.spec.cache).exists()
             ensure_image(self.spec.cache, self._run)
@@ -130,7 +132,7 @@ class Lab:
         return started
 
     def _part_down(self, part: Part) -> bool:
-        deadline = self._run.deadline(self.deadline)
+        deadline = self._quiet.deadline(self.deadline)
         changed = False
         if part in (Part.NETWORK, Part.BMCS):
             for host in self.hosts:
@@ -145,7 +147,7 @@ class Lab:
 
     def _end_strays(self) -> None:
         """What a starter that was killed left unrecorded names the lab's folder among its arguments."""
-        for process in running(self.spec.directory, _PROGRAMS):
+        for process in running(self.spec.directory, _MARKS):
             process.signal(signal.SIGKILL)
 
     @property
@@ -169,7 +171,7 @@ class Lab:
         with locked(lock, on_wait=lambda: self._run.progress("waiting for another lab command to end")):
             yield
 
-    def inventory(self, *, profile: str = "lab") -> dict[str, object]:
+    def inventory(self, *, profile: str = "default") -> dict[str, object]:
         """The lab in the format of an inventory file.
 
         :param profile: credential profile of SSH key and BMC login.

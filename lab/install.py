@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 
 from lab.command import output, run
 from lab.errors import LabError
@@ -41,17 +42,19 @@ def missing() -> list[str]:
     return [name for name, programs in NEEDED.items() if name not in installed or not all(map(shutil.which, programs))]
 
 
-def install(progress: Run) -> bool:
+def install(run_: Run | None = None) -> bool:
     """Install what is missing; True when there was something.
 
+    :param run_: takes the progress; without one it goes to standard error.
     :raises LabError: without root, or when apt fails.
     """
+    progress = (run_ or Run(progress=lambda line: print(line, file=sys.stderr, flush=True))).progress  # noqa: T201
     packages = missing()
     if not packages:
         return False
     if os.geteuid() != 0:
         raise LabError(f"Debian packages are missing: {' '.join(packages)}", next_step="run this as root")
-    progress.progress(f"installing Debian packages: {' '.join(packages)}")
+    progress(f"installing Debian packages: {' '.join(packages)}")
     # The machine may have other users of its package manager: wait for their lock rather than fail.
     apt = ["apt-get", "-qq", "-oDPkg::Lock::Timeout=300"]
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}

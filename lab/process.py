@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,8 +130,8 @@ class Daemon:
             return ""
 
 
-def running(path: Path, programs: Container[str]) -> list[ProcessId]:
-    """Processes of one of `programs` that have `path`, or something beneath it, among their arguments."""
+def running(path: Path, marks: Sequence[str]) -> list[ProcessId]:
+    """Processes with both one of `marks` and `path`, or something beneath it, among program name and arguments."""
     argument = str(path)
     found = []
     for entry in Path("/proc").iterdir():
@@ -141,7 +141,7 @@ def running(path: Path, programs: Container[str]) -> list[ProcessId]:
             arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if Path(arguments[0]).name not in programs:
+        if not any(mark in arguments for mark in marks):
             continue
         if any(part == argument or part.startswith(argument + "/") for part in arguments):
             process = ProcessId.of(int(entry.name))

@@ -109,7 +109,7 @@ class LabSpec:
             address=self.subnet.network_address + _FIRST_HOST - 1 + number,
             bmc=self.bmc_base + number,
             bmc_port=self.bmc_port,
-            mac="02:" + ":".join(f"{byte:02x}" for byte in digest[:5]),
+            mac="02:" + digest[:5].hex(":"),
             directory=self.directory / "hosts" / name,
         )
 

@@ -25,7 +25,7 @@ def ipmitool(host: HostSpec, login: BmcLogin, *arguments: str) -> str:
     :raises LabError: when the BMC does not answer within some seconds or refuses.
     """
     # Without -C 3 this ipmitool asks for cipher suites that the simulator cannot list, ten seconds a call.
-    connection = ["-I", "lanplus", "-C", "3", "-N", "1", "-R", "3", "-H", str(host.bmc), "-p", str(host.bmc_port)]
+    connection = ["-I", "lanplus", "-C", "3", "-N", "1", "-R", "2", "-H", str(host.bmc), "-p", str(host.bmc_port)]
     return output(["ipmitool", *connection, "-U", login.user, "-E", *arguments], env={"IPMI_PASSWORD": login.password})
 
 
