@@ -42,7 +42,7 @@ def check(intent: Intent, inventory: Inventory, problems: Problems) -> None:
     """Add everything that is wrong between parts which are each right in themselves."""
     for name in intent.hosts:
         if name not in inventory.files:
-            problems.unknown(("hosts",), name, inventory.files, "host in the inventory")
+            problems.unknown(("hosts", name), name, inventory.files, "host in the inventory")
     _check_daemon(intent, problems)
     homes: dict[str, str] = {}
     for name, pool in intent.pools.items():

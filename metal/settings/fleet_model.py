@@ -37,10 +37,10 @@ def _url(value: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
-        raise problem("is not a URL", "http or https with a host")
+        raise problem("is not a URL", "http or https with a host", shown="@" not in value)
     if parts.username or parts.password:
         # It would show in process lists and in the state.
-        raise problem("carries a login", "a URL without user and password")
+        raise problem("carries a login", "a URL without user and password", shown=False)
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path as File
+from pathlib import Path as Folder
 from typing import Any
 
 from metal.settings.documents import merge, read_yaml
@@ -20,7 +20,7 @@ from metal.settings.fleet_model import (
     PoolModel,
     ReadyModel,
 )
-from metal.settings.problems import Problems
+from metal.settings.problems import Path, Problems
 
 __all__ = ["Intent", "read_intent", "with_includes"]
 
@@ -44,24 +44,42 @@ class Intent:
     pools: dict[str, PoolModel | None]
 
 
-def with_includes(document: Mapping[str, Any], root: File, problems: Problems) -> dict[str, Any]:
+def with_includes(document: Mapping[str, Any], root: Folder, problems: Problems) -> dict[str, Any]:
     """`document` laid on the files it includes; a later file lies on an earlier one."""
     names = document.get("include") or []
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         problems.add("include", "is of the wrong kind", "a path, or a list of paths", value=names)
         names = []
-    merged: dict[str, Any] = {}
+    layers: dict[str, Mapping[str, Any]] = {}
     for name in names:
-        data = read_yaml(root / name, name, problems) or {}
-        if "include" in data:
+        layers[name] = read_yaml(root / name, name, problems) or {}
+        if "include" in layers[name]:
             problems.add(
                 "include", "is not followed in an included file", "the list in the stack's document", file=name
             )
-        merged = merge(merged, data)
-    merged = merge(merged, document)
+    merged: dict[str, Any] = {}
+    for layer in (*layers.values(), document):
+        merged = merge(merged, layer)
     merged.pop("include", None)
+
+    def origin(path: Path) -> str | None:
+        holders = [name for name, layer in layers.items() if _has(layer, path)]
+        return holders[-1] if holders and not _has(document, path) else None
+
+    problems.origin = origin
     return merged
+
+
+def _has(data: Any, path: Path) -> bool:
+    for part in path:
+        if isinstance(data, Mapping) and part in data:
+            data = data[str(part)]
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return False
+    return True
 
 
 def read_intent(document: Mapping[str, Any], problems: Problems) -> Intent:
@@ -79,6 +97,6 @@ def read_intent(document: Mapping[str, Any], problems: Problems) -> Intent:
         consul=problems.read(ArtifactModel, consul, ("consul",)) if consul is not None else None,
         consul_given=consul is not None,
         hosts=read_entries(HostIntent, document, "hosts", problems),
-        clusters=read_entries(ClusterModel, document, "clusters", problems),
+        clusters=read_entries(ClusterModel, document, "clusters", problems, partly=True),
         pools=read_entries(PoolModel, document, "pools", problems),
     )

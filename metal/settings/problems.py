@@ -39,9 +39,13 @@ _ALLOWED = {
 Path = tuple[str | int, ...]
 
 
-def problem(what: str, allowed: str) -> PydanticCustomError:
-    """The error that a field's validator raises; `what` reads on from the value ("is not ...")."""
-    return PydanticCustomError("metalswarm", "{what}; allowed: {allowed}", {"what": what, "allowed": allowed})
+def problem(what: str, allowed: str, *, shown: bool = True) -> PydanticCustomError:
+    """The error that a field's validator raises; `what` reads on from the value ("is not ...").
+
+    :param shown: False for a value that may hold a secret.
+    """
+    kind = "metalswarm" if shown else "metalswarm_hidden"
+    return PydanticCustomError(kind, "{what}; allowed: {allowed}", {"what": what, "allowed": allowed})
 
 
 class Problems:
@@ -104,6 +108,8 @@ class Problems:
             self.add(where, "is missing", file=file)
         elif kind == "metalswarm":
             self.add(where, detail["msg"], value=detail["input"], file=file)
+        elif kind == "metalswarm_hidden":
+            self.add(where, detail["msg"], file=file)
         elif kind == "enum":
             self.add(where, "is none of the choices", detail["ctx"]["expected"], value=detail["input"], file=file)
         elif kind in ("greater_than_equal", "less_than_equal"):
@@ -131,7 +137,7 @@ def _show(path: str | Path, value: Any) -> str:
     last = path.rsplit(".", 1)[-1] if isinstance(path, str) else path[-1] if path else ""
     if last in _SECRETIVE:
         return "(not shown)"
-    text = value if isinstance(value, str) and value else json.dumps(value, default=str)
+    text = value if isinstance(value, str) and value.strip() else json.dumps(value, default=str)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
@@ -153,7 +159,9 @@ def _keys_at(model: type[BaseModel], loc: Sequence[str | int]) -> Iterable[str]:
             here = _bare(here.model_fields[str(part)].annotation)
         else:
             here = _bare(typing.get_args(here)[-1])
-    return here.model_fields if isinstance(here, type) and issubclass(here, BaseModel) else ()
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return ()
+    return [name for name, info in here.model_fields.items() if not info.exclude]
 
 
 def _bare(annotation: Any) -> Any:
