@@ -1,0 +1,66 @@
+"""`metalswarm status`: what every host is now, asked from the living system and not from the state."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from metal.survey.view import LAYERS, FleetSurvey, Word
+
+__all__ = ["app"]
+
+app = typer.Typer(help="What every host is now: power, ready, engine, Consul, swarm, container manager.")
+
+
+@app.callback(invoke_without_command=True)
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
+) -> None:
+    """Ask the hosts, their BMCs, Consul, the swarm and the container manager. Ends with 1 where one is not as wanted."""
+    from cli.stack import open_stack
+    from metal.site import Site
+    from metal.survey import survey
+    from metal.waiting import Run
+
+    run = Run()
+    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    fleet, credentials = open_stack(stack)
+    with Site.open(fleet, credentials, run) as site:
+        found = survey(site)
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_dict(), indent=2) + "\n")
+    else:
+        _print(found)
+    if not found.good:
+        raise typer.Exit(1)
+
+
+def _print(found: FleetSurvey) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("host", "address", "purpose", *LAYERS):
+        table.add_column(column)
+    for name, host in found.hosts.items():
+        purpose = f"{host.purpose} {host.cluster}" if host.cluster else host.purpose
+        table.add_row(name, host.address, purpose, *(_cell(getattr(host, layer)) for layer in LAYERS))
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    for name, host in found.hosts.items():
+        for layer in LAYERS:
+            word = getattr(host, layer)
+            if word.good is False and word.detail:
+                console.print(f"{name}: {layer}: {word.detail}", highlight=False, markup=False)
+    for line in found.strangers:
+        console.print(line, highlight=False, markup=False)
+
+
+def _cell(word: Word) -> Text:
+    style = {True: "green", False: "bold red", None: "dim"}[word.good]
+    return Text(word.state, style=style)

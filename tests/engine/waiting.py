@@ -1,0 +1,30 @@
+"""Waiting in tests: for a condition, with a deadline, never by the clock alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from metal.errors import MetalError
+from metal.waiting import Pending, Run, wait_until
+
+__all__ = ["gone", "wait_for"]
+
+
+def wait_for(what: str, holds: Callable[[], bool], *, seconds: float = 30) -> None:
+    """Wait until `holds()`; fails the test after `seconds`."""
+
+    def fail(what: str, seen: str) -> MetalError:
+        return MetalError(f"{what}: not within {seconds:g} s", seen=seen)
+
+    wait_until(what, lambda: holds() or Pending("no"), deadline=Run().deadline(seconds), fail=fail, interval=0.05)
+
+
+def gone(pid_file: Path) -> bool:
+    """Whether the process whose number is in the file has ended."""
+    try:
+        os.kill(int(pid_file.read_text()), 0)
+    except ProcessLookupError:
+        return True
+    return False
