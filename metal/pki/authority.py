@@ -83,14 +83,16 @@ class Authority:
         addresses: Sequence[str],
         usages: Collection[Usage],
         days: int,
+        common_name: str | None = None,
         now: datetime | None = None,
     ) -> str:
         """Return a certificate (PEM) for the key in a request; everything else the request asks for is ignored.
 
         :param csr_pem: PKCS#10 request; its signature proves that the asker holds the private key.
-        :param names: DNS names; the first one is also the common name.
+        :param names: DNS names; none for a certificate that only a client shows.
         :param addresses: IP addresses.
         :param usages: what the certificate may be used for; at least one.
+        :param common_name: for people; default: the first name.
         :param days: validity from now, cut off at the authority's own end.
         :param now: the time to sign at; default: the clock.
         :raises ValueError: for a request whose signature does not fit, or for no name or usage.
@@ -99,8 +101,9 @@ class Authority:
         request = x509.load_pem_x509_csr(csr_pem.encode())
         if not request.is_signature_valid:
             raise ValueError("the signature of the certificate request does not fit its key")
-        if not names or not usages:
-            raise ValueError("a certificate needs at least one name and one usage")
+        common_name = common_name or next(iter(names), None)
+        if not common_name or not usages:
+            raise ValueError("a certificate needs a name and at least one usage")
         public = request.public_key()
         if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
             raise ValueError("only P-256 keys are signed")
@@ -108,9 +111,9 @@ class Authority:
         issuer = self.parsed
         subject_names: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         subject_names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-        certificate = (
+        builder = (
             x509.CertificateBuilder()
-            .subject_name(_name(names[0]))
+            .subject_name(_name(common_name))
             .issuer_name(issuer.subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
@@ -119,11 +122,12 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([_OIDS[usage] for usage in sorted(usages)]), critical=False)
-            .add_extension(x509.SubjectAlternativeName(subject_names), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256(), ecdsa_deterministic=True)
         )
+        if subject_names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(subject_names), critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256(), ecdsa_deterministic=True)
         return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     @property

@@ -17,7 +17,7 @@ __all__ = ["client_certificate"]
 def client_certificate(authority: Authority, name: str, days: int, *, now: datetime | None = None) -> tuple[str, str]:
     """Make a fresh P-256 key and a client certificate for it.
 
-    :param name: who uses it; common name and only subject alternative name.
+    :param name: who uses it; the certificate's common name, any text.
     :param days: validity.
     :return: (certificate, private key), both PEM; the key is PKCS#8 and not encrypted: store it with mode 0600.
     """
@@ -29,7 +29,9 @@ def client_certificate(authority: Authority, name: str, days: int, *, now: datet
         .public_bytes(serialization.Encoding.PEM)
         .decode()
     )
-    certificate = authority.sign(request, names=[name], addresses=[], usages={Usage.CLIENT}, days=days, now=now)
+    certificate = authority.sign(
+        request, names=[], addresses=[], usages={Usage.CLIENT}, days=days, common_name=name, now=now
+    )
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()

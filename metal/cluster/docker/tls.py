@@ -14,7 +14,7 @@ from metal.pki.authority import Authority
 from metal.pki.client import client_certificate
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["check_tls"]
+__all__ = ["check_tls", "tls_context"]
 
 _CALL_SECONDS = 10.0
 
@@ -27,7 +27,7 @@ def check_tls(ssh: Ssh, port: int, *, authority: Authority, deadline: Deadline) 
     """
     host = ssh.access.host
     with ssh.tunnel_port(port) as path:
-        trusted = _context(authority, with_certificate=True)
+        trusted = tls_context(authority, with_certificate=True)
         wait_until(
             f"port {port} answers a client with a certificate",
             lambda: _answers(path, trusted),
@@ -41,7 +41,7 @@ def check_tls(ssh: Ssh, port: int, *, authority: Authority, deadline: Deadline) 
             ),
             host=host,
         )
-        answer = _ask(path, _context(authority, with_certificate=False))
+        answer = _ask(path, tls_context(authority, with_certificate=False))
         if isinstance(answer, int):
             raise ClusterError(
                 f"port {port} answers a client that has no certificate",
@@ -66,7 +66,8 @@ def _ask(path: Path, context: ssl.SSLContext) -> int | str:
         return f"{type(error).__name__}: {error}"
 
 
-def _context(authority: Authority, *, with_certificate: bool) -> ssl.SSLContext:
+def tls_context(authority: Authority, *, with_certificate: bool) -> ssl.SSLContext:
+    """Return a context that trusts `authority` alone and shows a fresh client certificate of it, or none."""
     context = ssl.create_default_context(cadata=authority.certificate)
     if with_certificate:
         certificate, key = client_certificate(authority, "metalswarm check", 1)
