@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.inputs import cluster_inputs, consul_member_inputs
+from components.inputs import cluster_inputs, consul_member_inputs, rotation
 from metal.plan.quorum import membership
 from metal.settings.fleet import ClusterWish, DestroyRule, Fleet
 from providers.cluster_identity import ClusterIdentity
@@ -34,10 +34,9 @@ class ConsulCluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("metalswarm:index:ConsulCluster", cluster.name, None, opts)
         inputs = cluster_inputs(cluster, fleet.owner)
-        rotation = {"ca": cluster.identity.ca, "gossip": cluster.identity.gossip, "acl": cluster.identity.acl}
         self.identity = ClusterIdentity(
             cluster.name,
-            {**inputs, "identity": rotation},
+            {**inputs, "identity": rotation(cluster)},
             pulumi.ResourceOptions(parent=self, protect=fleet.limits.destroy is DestroyRule.REFUSE),
         )
         self.plan = ClusterPlan(

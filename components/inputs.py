@@ -18,6 +18,7 @@ __all__ = [
     "host_ready_inputs",
     "manager_node_inputs",
     "power_inputs",
+    "rotation",
     "swarm_node_inputs",
 ]
 
@@ -76,7 +77,7 @@ def consul_member_inputs(host: HostWish, fleet: Fleet, cluster: ClusterWish, up:
         "servers": {name: fleet.hosts[name].access.address for name in cluster.consul_servers},
         "datacenter": cluster.consul.datacenter,
         "artifact": _artifact(fleet.consul),
-        "identity": {"ca": cluster.identity.ca, "gossip": cluster.identity.gossip, "acl": cluster.identity.acl},
+        "identity": rotation(cluster),
     }
 
 
@@ -90,6 +91,7 @@ def swarm_node_inputs(
         "consul": consul,
         "host_key": host_key,
         "cluster": cluster.name,
+        "identity": rotation(cluster),
         "role": "manager" if host.is_manager else "worker",
         "labels": dict(host.labels),
         "swarm": {
@@ -117,6 +119,11 @@ def manager_node_inputs(host: HostWish, owner: str, cluster: ClusterWish, up: An
 
 def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:
     return {"owner": owner, "cluster": cluster.name}
+
+
+def rotation(cluster: ClusterWish) -> dict[str, int]:
+    identity = cluster.identity
+    return {"ca": identity.ca, "gossip": identity.gossip, "acl": identity.acl}
 
 
 def _host(host: HostWish, owner: str) -> dict[str, Any]:

@@ -29,16 +29,16 @@ class ConsulMemberProvider(Link):
         from metal.cluster.consul import ensure_member
 
         report = ensure_member(process.site(str(props["owner"])), _wish(props))
-        return {"node_id": report.node_id, "membership": "alive"}
+        return {"node_id": report.node_id, "membership": "passing"}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import observe_member
 
         seen = observe_member(process.site(str(props["owner"])), _wish(props))
-        return {"membership": seen.status}
+        return {"membership": seen.serf or "absent"}
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
-        return ("membership",) if olds.get("membership") not in (None, "alive") else ()
+        return ("membership",) if olds.get("membership") not in (None, "passing") else ()
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.consul import remove_member
@@ -51,7 +51,7 @@ class ConsulMemberProvider(Link):
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
-    """Outputs: `node_id` (the same for every life of the host), `membership` (as gossip sees it)."""
+    """Outputs: `node_id` (the same for every life of the host), `membership` (gossip's verdict: passing, critical, absent)."""
 
     node_id: pulumi.Output[str]
     membership: pulumi.Output[str]

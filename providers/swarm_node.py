@@ -13,7 +13,9 @@ from providers.access import pinned_access
 from providers.link import Link
 
 if TYPE_CHECKING:
+    from metal.cluster.swarm import SwarmRecord
     from metal.cluster.swarm.wish import NodeWish
+    from metal.site import Site
 
 __all__ = ["SwarmNode"]
 
@@ -25,11 +27,10 @@ class SwarmNodeProvider(Link):
         return f"{props['up']}/swarm/{props['cluster']}"
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-        from metal.cluster.consul import record
         from metal.cluster.swarm import ensure_node
 
         site = process.site(str(props["owner"]))
-        report = ensure_node(site, _wish(props), record(site, str(props["cluster"])))
+        report = ensure_node(site, _wish(props), _record(site, props, patience=site.fleet.deadlines.consul))
         return {"swarm_id": report.swarm, "node_id": report.node, "endpoint": report.endpoint, "membership": "member"}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +50,9 @@ class SwarmNodeProvider(Link):
         gone = is_dissolving(
             process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
         )
-        remove_node(site, _wish(props), dissolving=gone)
+        # A cluster that goes away may have lost its other servers already; only the host's own agent is asked then.
+        record = _record(site, props, patience=0 if gone else site.fleet.deadlines.evict)
+        remove_node(site, _wish(props), record, dissolving=gone)
 
 
 class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):
@@ -62,6 +65,20 @@ class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         computed = dict.fromkeys(("swarm_id", "node_id", "endpoint", "membership"))
         super().__init__(SwarmNodeProvider(), name, {**props, **computed}, opts)
+
+
+def _record(site: Site, props: dict[str, Any], *, patience: float) -> SwarmRecord:
+    from metal.cluster.consul.reached import ReachedRecord
+    from metal.settings.fleet import Identity
+
+    return ReachedRecord(
+        site,
+        str(props["cluster"]),
+        host=str(props["host"]),
+        access=pinned_access(props),
+        identity=Identity(**props["identity"]),
+        patience=patience,
+    )
 
 
 def _wish(props: dict[str, Any]) -> NodeWish:

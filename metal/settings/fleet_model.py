@@ -6,12 +6,24 @@ import re
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from metal.settings.fleet import DestroyRule, ManagerDriver, OnLeave, PowerWish, Purpose
 from metal.settings.inventory_model import Model
 from metal.settings.problems import problem
-from metal.settings.values import Cidr, Duration, Name, Natural, Positive, Profile, Reason, Size, Text, is_private
+from metal.settings.values import (
+    Cidr,
+    Duration,
+    Name,
+    Natural,
+    Positive,
+    Profile,
+    Reason,
+    Size,
+    Text,
+    is_private,
+    word_of_switch,
+)
 
 __all__ = [
     "ArtifactModel",
@@ -203,11 +215,11 @@ class PoolModel(Model):
     cluster: Name | None = None
     hosts: list[Name]
     generation: Natural = 0
-    power: PowerWish = PowerWish.ON
+    power: Annotated[PowerWish, BeforeValidator(word_of_switch)] = PowerWish.ON
     labels: Labels = Field(default_factory=dict)
     max_unavailable: Positive | None = None
-    on_leave: OnLeave = OnLeave.KEEP
-    on_destroy: OnLeave = OnLeave.KEEP
+    on_leave: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
+    on_destroy: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
 
 
 class FleetModel(Model):

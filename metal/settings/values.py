@@ -31,6 +31,7 @@ __all__ = [
     "Text",
     "Uuid",
     "is_private",
+    "word_of_switch",
 ]
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -53,6 +54,11 @@ _KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecds
 def _text(value: Any) -> Any:
     # Serial numbers are often digits only; a float would already have lost some.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def word_of_switch(value: Any) -> Any:
+    """`on` and `off` as words: YAML 1.1 readers take an unquoted one for a boolean."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
 def _name(value: str) -> str:

@@ -1,0 +1,66 @@
+"""What a host's layers say, held against what is wanted of it. Pure."""
+
+from __future__ import annotations
+
+from metal.cluster.consul.catalog import CatalogMember
+from metal.cluster.docker.wish import EngineSeen
+from metal.cluster.swarm.view import Node
+from metal.host.wish import ReadySeen
+from metal.plan.join import Role
+from metal.settings.fleet import HostWish, PowerWish, Purpose
+from metal.survey.view import Word
+
+__all__ = ["NOT_ASKED", "consul_word", "engine_word", "power_word", "ready_word", "swarm_word"]
+
+NOT_ASKED = Word("-", None)
+
+
+def power_word(host: HostWish, state: str | None, why: str = "") -> Word:
+    """:param state: `on`, `off`, or None where the BMC did not say, for the reason `why`."""
+    if host.bmc is None:
+        return Word("no BMC", None)
+    if state is None:
+        return Word("no answer", False, why)
+    return Word(state, state == host.power.value)
+
+
+def ready_word(host: HostWish, seen: ReadySeen | None) -> Word:
+    if host.power is PowerWish.OFF or seen is None:
+        return NOT_ASKED
+    return Word(seen.condition, seen.ready, seen.cause or (seen.report.os if seen.report else ""))
+
+
+def engine_word(host: HostWish, seen: EngineSeen | None, why: str = "") -> Word:
+    wanted = host.purpose.has_docker
+    if seen is None:
+        return Word("no answer", False, why) if wanted else NOT_ASKED
+    if not seen.active:
+        return Word("stopped" if seen.installed else "none", False) if wanted else NOT_ASKED
+    return Word(seen.version or "silent", (seen.version is not None) if wanted else False)
+
+
+def consul_word(host: HostWish, member: CatalogMember | None, why: str = "") -> Word:
+    if host.purpose is not Purpose.SWARM:
+        return NOT_ASKED
+    if member is None:
+        return Word("no answer" if why else "absent", False, why)
+    role = "leader" if member.leader else "server" if member.voter else "client"
+    if not member.alive:
+        return Word(f"{role}, failed", False)
+    good = member.voter == host.is_consul_server and member.swarm_passing
+    return Word(role if good else f"{role}, node not passing", good)
+
+
+def swarm_word(host: HostWish, node: Node | None, why: str = "") -> Word:
+    if host.purpose is not Purpose.SWARM:
+        return NOT_ASKED
+    if node is None:
+        return Word("no answer" if why else "absent", False, why)
+    role = "leader" if node.leader else node.role.value
+    good = (
+        node.ready
+        and node.availability == "active"
+        and (node.role is Role.MANAGER) == host.is_manager
+        and (node.reachable or node.role is not Role.MANAGER)
+    )
+    return Word(role if good else f"{role}, {node.state}, {node.availability}", good, node.id)

@@ -1,0 +1,151 @@
+"""Ask every host and every cluster at once, each within its own deadline; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from metal.chassis.power import read_power
+from metal.cluster.consul import CatalogMember, MemberWish, living_api, read_catalog
+from metal.cluster.docker import EngineSeen, observe_engine
+from metal.cluster.stackengine import ControllerNode, read_nodes
+from metal.cluster.swarm import Node, read_swarm
+from metal.errors import Cancelled, MetalError
+from metal.host.ready import observe_ready
+from metal.host.wish import ReadySeen
+from metal.settings.fleet import ClusterWish, HostWish, ManagerDriver, PowerWish
+from metal.site import Site
+from metal.survey.judge import NOT_ASKED, consul_word, engine_word, power_word, ready_word, swarm_word
+from metal.survey.view import FleetSurvey, HostSurvey, Word
+
+__all__ = ["survey"]
+
+T = TypeVar("T")
+
+_AT_ONCE = 64
+_CLUSTER_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class _Answer(Generic[T]):
+    """A value, or why there is none."""
+
+    value: T | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class _ClusterAnswers:
+    consul: _Answer[dict[str, CatalogMember]] = field(default_factory=_Answer)
+    swarm: _Answer[tuple[Node, ...]] = field(default_factory=_Answer)
+    manager: _Answer[dict[str, ControllerNode]] = field(default_factory=_Answer)
+
+
+def survey(site: Site) -> FleetSurvey:
+    """See what every host of the fleet is now. A host on hold is not dialled; who does not answer is said to."""
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="survey") as pool:
+        clusters = {name: pool.submit(_ask_cluster, site, wish) for name, wish in site.fleet.clusters.items()}
+        hosts = {name: pool.submit(_ask_host, site, host) for name, host in site.fleet.hosts.items()}
+        answers = {name: future.result() for name, future in clusters.items()}
+        found = {
+            name: _host_survey(host, *hosts[name].result(), answers.get(host.cluster or "", _ClusterAnswers()))
+            for name, host in site.fleet.hosts.items()
+        }
+    return FleetSurvey(found, tuple(line for name, seen in answers.items() for line in _strangers(site, name, seen)))
+
+
+def _try(ask: Callable[[], T]) -> _Answer[T]:
+    try:
+        return _Answer(ask())
+    except Cancelled:
+        raise
+    except MetalError as error:
+        return _Answer(None, error.what + (f" ({error.seen})" if error.seen else ""))
+
+
+def _ask_host(site: Site, host: HostWish) -> tuple[_Answer[str], ReadySeen | None, _Answer[EngineSeen]]:
+    if host.hold:
+        return _Answer(None, f"on hold: {host.hold}"), None, _Answer(None, "on hold")
+    bmc = host.bmc
+    power: _Answer[str] = _try(lambda: read_power(site, bmc)) if bmc else _Answer()
+    if host.power is PowerWish.OFF or power.value == "off":
+        return power, None, _Answer(None, "is off")
+    ready = observe_ready(site, host.access, owner=site.fleet.owner)
+    if ready.condition == "unreachable":
+        return power, ready, _Answer(None, "the host does not answer")
+    return power, ready, _try(lambda: observe_engine(site, host.access))
+
+
+def _ask_cluster(site: Site, cluster: ClusterWish) -> _ClusterAnswers:
+    def catalogue() -> dict[str, CatalogMember]:
+        wish = MemberWish.of(site.fleet, cluster.consul_servers[0])
+        with living_api(site, wish, deadline=site.run.deadline(_CLUSTER_SECONDS)) as api:
+            return read_catalog(api)
+
+    has_manager = cluster.manager.driver is not ManagerDriver.NONE
+    return _ClusterAnswers(
+        consul=_try(catalogue),
+        swarm=_try(lambda: read_swarm(site, cluster.name)),
+        manager=_try(lambda: read_nodes(site, cluster.name)) if has_manager else _Answer(),
+    )
+
+
+def _host_survey(
+    host: HostWish,
+    power: _Answer[str],
+    ready: ReadySeen | None,
+    engine: _Answer[EngineSeen],
+    cluster: _ClusterAnswers,
+) -> HostSurvey:
+    members, nodes, managed = cluster.consul, cluster.swarm, cluster.manager
+    held = Word("on hold", None, host.hold) if host.hold else None
+    return HostSurvey(
+        host=host.name,
+        address=host.access.address,
+        purpose=host.purpose.value,
+        cluster=host.cluster,
+        power=held or power_word(host, power.value, power.why),
+        ready=held or ready_word(host, ready),
+        engine=held or engine_word(host, engine.value, engine.why),
+        consul=consul_word(host, (members.value or {}).get(host.name), members.why),
+        swarm=swarm_word(host, _life_of(host.name, nodes.value or ()), nodes.why),
+        manager=_manager_word(host, managed),
+    )
+
+
+def _life_of(host: str, nodes: tuple[Node, ...]) -> Node | None:
+    lives = [node for node in nodes if node.is_of(host)]
+    return next((node for node in lives if node.ready), lives[0] if lives else None)
+
+
+def _manager_word(host: HostWish, answer: _Answer[dict[str, ControllerNode]]) -> Word:
+    if host.cluster is None or (answer.value is None and not answer.why):
+        return NOT_ASKED
+    node = (answer.value or {}).get(host.name)
+    if node is None:
+        return Word("no answer" if answer.why else "absent", False, answer.why)
+    good = node.active and node.admin == host.is_container_manager
+    role = "admin" if node.admin else "member"
+    return Word(role if good else f"{role}, {node.state}", good)
+
+
+def _strangers(site: Site, cluster: str, seen: _ClusterAnswers) -> list[str]:
+    wanted = set(site.fleet.clusters[cluster].hosts)
+    lives = [node for node in seen.swarm.value or () if not any(node.is_of(name) for name in wanted)]
+    doubles = [
+        node
+        for node in seen.swarm.value or ()
+        if node not in lives and not node.ready and sum(_same_host(node, other) for other in seen.swarm.value or ()) > 1
+    ]
+    return [
+        *(f"swarm {cluster}: {node.name} ({node.id}, {node.state}) is not in the settings" for node in lives),
+        *(f"swarm {cluster}: {node.name} has an earlier life left ({node.id}, {node.state})" for node in doubles),
+        *(f"Consul {cluster}: {name} is not in the settings" for name in set(seen.consul.value or {}) - wanted),
+        *(f"controller {cluster}: {name} is not in the settings" for name in set(seen.manager.value or {}) - wanted),
+    ]
+
+
+def _same_host(node: Node, other: Node) -> bool:
+    return node.name == other.name
