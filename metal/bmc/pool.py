@@ -33,8 +33,8 @@ class BmcPool:
 
     :param sessions: BMCs in use at once.
     :param per_subnet: of those, at most so many in one /24.
-    :param patience: seconds a BMC may be silent before it is given up, however late the deadline is. 15 s holds at a
-        loss of one datagram in five.
+    :param patience: seconds a BMC may be silent before it is given up, however late the deadline is. 15 s
+        suffices nearly always at a loss of one datagram in five.
     :param interval: seconds between two commands to one BMC.
     :param suites: cipher suites in order of preference.
     """

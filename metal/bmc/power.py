@@ -18,6 +18,8 @@ __all__ = ["Outcome", "PowerSwitch", "switch_cycle", "switch_off", "switch_on"]
 _ATTEMPTS = 3
 # Seconds one attempt may take to show: power supplies and BMCs' own polling are slow.
 _SETTLE = 20.0
+# The same where no answer came: most likely the control never arrived.
+_SETTLE_UNANSWERED = 5.0
 _POLL = 1.0
 # Kept back from a soft shutdown's time, so that the hard off after it can be confirmed.
 _HARD_OFF_RESERVE = 15.0
@@ -91,7 +93,7 @@ def _reach(switch: PowerSwitch, wanted: Power, action: ChassisControl, deadline:
         outcome = switch.send(action)
         tried.append(f"{action}: {outcome.seen}")
         refused = outcome.code or None
-        if _settled(switch, wanted, deadline.within(_POLL if refused else _SETTLE)):
+        if _settled(switch, wanted, deadline.within(_settle_time(outcome))):
             return
         tried.append(f"read back: not {wanted}")
     if refused:
@@ -103,6 +105,12 @@ def _reach(switch: PowerSwitch, wanted: Power, action: ChassisControl, deadline:
         tried=tried,
         seen=f"power {switch.read() if not deadline.passed else 'not ' + wanted}",
     )
+
+
+def _settle_time(outcome: Outcome) -> float:
+    if outcome.code is None:
+        return _SETTLE_UNANSWERED
+    return _POLL if outcome.code else _SETTLE
 
 
 class _NotYet(BmcError):

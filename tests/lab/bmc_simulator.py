@@ -81,13 +81,12 @@ class SimulatedBmc:
         guid = socket.inet_aton(self.ip).hex()
         (self.folder / "lan.conf").write_text(
             f'name "b{guid}"\n'
-            + (f'loadlib "{self.module}" "{self.folder}"\n' if self.module else "")
+            + (f'loadlib "{self.module}" "{self.folder}/bootflags"\n' if self.module else "")
             + "set_working_mc 0x20\n  startlan 1\n"
             f"    addr {self.ip} {PORT}\n    priv_limit admin\n    guid a1234567a1234567a1234567{guid}\n  endlan\n"
             f'  chassis_control "{script} {self.folder}"\n'
             f'  user 2 true "{USER}" "{PASSWORD}" admin 10\n'
         )
-        (self.folder / "20").mkdir(exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["ipmi_sim", "-n", "-p", "-c", self.folder / "lan.conf", "-f", self.folder / "sim.emu", "-s", state],

@@ -10,8 +10,7 @@ from metal.errors import BmcError, BmcFault, SettingsError
 from metal.settings.access import BmcAddress, BmcProtocol
 from metal.settings.credentials import Credentials
 from metal.waiting import Run
-
-from .conftest import address_of
+from tests.unit.metal.bmc.conftest import address_of
 
 
 def test_redfish_is_refused_plainly(pool):
