@@ -33,7 +33,8 @@ _LOOK_SECONDS = 15.0
 def make_ready(site: Site, access: Access, wish: ReadyWish) -> ReadyReport:
     """Wait for the host, check all that makes it ready, and claim it; nothing is changed before that. Safe to repeat.
 
-    Waits `deadlines.boot` plus `deadlines.ssh` for a login, then `ready` for the boot to end, `packages` for the lock. With `access.host_key` None this is a first contact: what this process knew of the host's key is dropped, and the
+    Waits `deadlines.boot` plus `deadlines.ssh` for a login, then `ready` for the boot to end, `packages` for the lock.
+    With `access.host_key` None this is a first contact: what this process knew of the host's key is dropped, and the
     report tells the key seen.
 
     :raises HostError: UNREACHABLE, AUTH, HOST_KEY: it cannot be reached as named; NOT_READY: with every shortfall;

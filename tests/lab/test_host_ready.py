@@ -24,7 +24,7 @@ from metal.settings.access import Access
 from metal.settings.credentials import Credentials
 from metal.settings.fleet import Artifact, Deadlines, DockerWish, Fleet, Limits, ReadyFloors
 from metal.site import Site
-from metal.waiting import Run
+from metal.waiting import Pending, Run, wait_until
 from tests.engine.project import CHECKOUT
 
 pytestmark = pytest.mark.lab
@@ -129,13 +129,20 @@ def test_a_broken_marker_is_not_overwritten(site: Site, access: Access, ssh: Ssh
 
 
 def test_a_busy_package_manager_is_waited_for_and_its_holder_named(site: Site, access: Access, ssh: Ssh) -> None:
-    # dpkg itself holds its lock for as long as a maintainer script runs; perl takes the same kind of lock (fcntl).
+    # The same kind of lock as dpkg's own (fcntl), taken with what every Debian system has.
     hold = (
         "use Fcntl; open(F, '+<', '/var/lib/dpkg/lock-frontend') or die; "
-        "fcntl(F, F_SETLK, pack('s s l! l! i x4', F_WRLCK, 0, 0, 0, 0)) or die; sleep 60"
+        "fcntl(F, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die; sleep 60"
     )
     ssh.run(["systemd-run", "--quiet", "--unit=holder", "perl", "-e", hold])
     packages = Packages.for_host(ssh, observe_facts(ssh))
+    wait_until(
+        "the lock is held",
+        lambda: lock_holder(ssh, packages.locks) or Pending("free"),
+        deadline=site.run.deadline(10),
+        fail=lambda what, seen: HostError(what, fault=HostFault.TIMEOUT, seen=seen),
+        interval=0.2,
+    )
     try:
         with pytest.raises(HostError) as caught:
             packages.wait_free(site.run.deadline(4))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -76,11 +76,9 @@ class Link:
         self._sessions = asyncio.Semaphore(_SESSIONS)
         self._tunnel_sessions = asyncio.Semaphore(_TUNNEL_SESSIONS)
         self._urgent_session = asyncio.Semaphore(1)
+        self._users = 0
+        self._retired = False
         self._closed = False
-
-    @property
-    def alive(self) -> bool:
-        return self._connection is not None and not self._connection.is_closed()
 
     async def connect(self) -> asyncssh.SSHClientConnection:
         """The live connection, or one attempt to make it; callers at the same time share the attempt.
@@ -90,7 +88,7 @@ class Link:
         """
         if self._closed:
             raise HostError(
-                "the SSH connection was given up by this program", fault=HostFault.UNREACHABLE, host=self.endpoint.name
+                "the SSH connections of this program are closed", fault=HostFault.UNREACHABLE, host=self.endpoint.name
             )
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
@@ -125,19 +123,35 @@ class Link:
             if tunnel:
                 await stack.enter_async_context(self._tunnel_sessions)
             await stack.enter_async_context(self._urgent_session if urgent else self._sessions)
+            stack.enter_context(self._use())
             process = await self._open(lambda connection: connection.create_process(command, encoding=None))
             try:
                 yield process
             finally:
                 process.close()
 
-    async def stream(self, address: str, port: int) -> tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]:
-        """A TCP connection made by the host to `address`; sshd does not count these as sessions.
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, address: str, port: int
+    ) -> AsyncIterator[tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]]:
+        """A TCP connection made by the host to `address`; sshd does not count these as sessions. Closed at the end.
 
         :raises Attempt: the host cannot be reached.
         :raises asyncssh.ChannelOpenError: the host cannot connect there.
         """
-        return await self._open(lambda connection: connection.open_connection(address, port, encoding=None))
+        with self._use():
+            reader, writer = await self._open(
+                lambda connection: connection.open_connection(address, port, encoding=None)
+            )
+            try:
+                yield reader, writer
+            finally:
+                writer.close()
+
+    async def retire(self) -> None:
+        """Stop keeping the connection: it ends with its last user. Whoever still holds the link may go on using it."""
+        self._retired = True
+        self._end_if_unused()
 
     async def close(self) -> None:
         """End the connection and every attempt; the link cannot be used again."""
@@ -167,6 +181,20 @@ class Link:
                 self._drop(connection)
                 del error
         raise AssertionError("unreachable")
+
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[None]:
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self._end_if_unused()
+
+    def _end_if_unused(self) -> None:
+        if self._retired and not self._users and self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _drop(self, connection: asyncssh.SSHClientConnection) -> None:
         if self._connection is connection:

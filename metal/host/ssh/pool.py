@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from dataclasses import dataclass, field
 
 from metal.errors import HostError, HostFault, MetalError
@@ -39,6 +40,8 @@ class SshPool:
         self._guard = threading.Lock()
         self._links: dict[str, Link] = {}
         self._jumps: dict[Jump, Link] = {}
+        # Known for as long as somebody holds a handle, so that closing the pool ends what they use.
+        self._retired: weakref.WeakSet[Link] = weakref.WeakSet()
 
     def connect(self, access: Access, *, deadline: Deadline, auth_grace: float = 6.0) -> Ssh:
         """A verified connection, kept and shared; made anew when the old one is dead or belongs to another key.
@@ -79,17 +82,21 @@ class SshPool:
         return wait_until("SSH answers", probe, deadline=deadline, fail=fail, interval=_RETRY_SECONDS, host=access.host)
 
     def forget(self, host: str) -> None:
-        """Drop the connection to `host` and the key learnt at first contact: what follows is a new life."""
+        """Forget the connection to `host` and the key learnt at first contact: what follows is a new life.
+
+        Handles that others hold go on, with the key that they have verified.
+        """
         with self._guard:
             link = self._links.pop(host, None)
-        if link is not None:
-            self._loop.finish(link.close(), seconds=_CLOSE_SECONDS)
+            if link is not None:
+                self._retire(link)
 
     def close(self) -> None:
         """Close every connection and end the background thread. Safe to call twice."""
         with self._guard:
-            links = [*self._links.values(), *self._jumps.values()]
+            links = [*self._links.values(), *self._retired, *self._jumps.values()]
             self._links.clear()
+            self._retired.clear()
             self._jumps.clear()
         for link in links:
             self._loop.finish(link.close(), seconds=_CLOSE_SECONDS)
@@ -102,18 +109,21 @@ class SshPool:
         self.close()
 
     def _link(self, access: Access) -> Link:
-        """The link for `access`; one that goes elsewhere or insists on another key is given up."""
+        """The link for `access`; one that goes elsewhere or insists on another key is retired."""
         wanted = self._endpoint(access)
         with self._guard:
             through = self._jump(access.jump) if access.jump else None
             link = self._links.get(access.host)
             if link is not None and _fits(link, wanted, through):
                 return link
-            fresh = Link(wanted, through)
-            self._links[access.host] = fresh
-        if link is not None:
-            self._loop.finish(link.close(), seconds=_CLOSE_SECONDS)
-        return fresh
+            if link is not None:
+                self._retire(link)
+            fresh = self._links[access.host] = Link(wanted, through)
+            return fresh
+
+    def _retire(self, link: Link) -> None:
+        self._retired.add(link)
+        self._loop.finish(link.retire(), seconds=_CLOSE_SECONDS)
 
     def _jump(self, jump: Jump) -> Link:
         link = self._jumps.get(jump)

@@ -98,13 +98,10 @@ def to_port(link: Link, path: Path, address: str, port: int) -> Tunnel:
 
     async def bridge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far_writer = await link.stream(address, port)
+            async with link.stream(address, port) as (far_reader, far_writer):
+                await _both_ways(reader, writer, far_reader, far_writer)
         except asyncssh.ChannelOpenError as error:
             raise ConnectionError(f"the host cannot connect to {address}:{port}: {error.reason}") from None
-        try:
-            await _both_ways(reader, writer, far_reader, far_writer)
-        finally:
-            far_writer.close()
 
     return Tunnel(link.endpoint.name, path, bridge)
 

@@ -40,6 +40,18 @@ def test_at_first_contact_the_key_is_told_and_from_then_on_insisted_on(own: Sshd
         assert pool.connect(own.access(), deadline=Run().deadline(10)).host_key == own.host_key != first
 
 
+def test_forgetting_a_host_leaves_others_to_go_on_with_the_key_they_know(own: Sshd) -> None:
+    with SshPool(own.credentials()) as pool:
+        held = pool.connect(own.access(), deadline=Run().deadline(10))
+        done: list[str] = []
+        busy = threading.Thread(target=lambda: done.append(held.run(["sh", "-c", "sleep 1; echo 1"]).stdout))
+        busy.start()
+        pool.forget("h1")
+        _connect(pool, own)
+        busy.join()
+        assert [*done, held.run(["echo", "2"]).stdout] == ["1\n", "2\n"]
+
+
 def test_a_pinned_key_is_verified_and_a_mismatch_is_not_tried_again(own: Sshd, tmp_path: Path) -> None:
     other = make_key(tmp_path / "other")
     with SshPool(own.credentials()) as pool:
