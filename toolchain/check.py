@@ -66,7 +66,7 @@ def _tools(python: Path, *, lab: bool) -> None:
     pulumi()
     if not lab:
         return
-    if _step([str(python), "-c", "from lab.install import install; install()"]):
+    if _step([str(python), "-m", "cli.main", "lab", "install"]):
         raise ToolchainError(
             "installing the lab's Debian packages", cause="see above", cure="see above, then run it again"
         )

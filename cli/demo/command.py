@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import typer
+import yaml
 
-from cli.demo.access import docker_lines, read_fleet, write_certificates
 from cli.demo.engine import Engine
 from cli.demo.environment import CHECKOUT, Demo
 from lab.api import Lab
@@ -30,28 +30,26 @@ def up() -> None:
     """Set the demo up and run `pulumi up` on it. Run again, it changes nothing and says so."""
     _root_only()
     demo = Demo()
-    _step(1, "Debian packages", lambda: _python("-c", "from lab.install import install; install()"))
+    _step(1, "Debian packages", lambda: _ours("lab", "install"))
     pulumi = _step(2, "Pulumi engine", lambda: _tool("pulumi"))
     docker = _step(3, "docker command", lambda: _tool("docker-cli"))
-    _step(4, "virtual metal, all powered off at first", lambda: _python("-m", "cli.main", "lab", "up"))
+    _step(4, "virtual metal, all powered off at first", lambda: _ours("lab", "up"))
     lab = Lab.from_spec()
     demo.prepare(pulumi=pulumi, ssh_key=lab.ssh_key, bmc_login=lab.spec.directory / "keys" / "bmc-login")
     engine = Engine(demo, pulumi)
     _step(5, f"stack {demo.stack}", lambda: _must(engine.select_stack(), "pulumi stack select"))
     _step(6, "pulumi up", lambda: _must(engine.up(), "pulumi up"))
     changes = engine.changes()
-    fleet = read_fleet(demo.stack)
-    write_certificates(demo, fleet)
     print()
-    _must(_run([sys.executable, "-m", "cli.main", "status"], demo.variables()), "metalswarm status")
+    _ours("status", environment=demo.variables())
     print()
     if set(changes) <= {"same"}:
         print(f"Nothing changed: {changes.get('same', 0)} resources are as the stack wants them.")
     else:
         print("Changed: " + ", ".join(f"{count} {operation}" for operation, count in sorted(changes.items())))
     print("\nLook at the swarm:")
-    for line in docker_lines(demo, fleet, docker):
-        print(f"  {line}")
+    for cluster in _clusters(demo.stack):
+        print(f"  {_docker_line(demo, cluster, docker)}")
     print("\nRun pulumi by hand on it:")
     print(f"  . {demo.env_file.relative_to(CHECKOUT)}; pulumi preview")
     print("\nRemove it all: make demo-down")
@@ -71,7 +69,7 @@ def down(
             _fail("pulumi destroy", f"exit code {code}, see above", "mend it and run it again, or add --force")
     else:
         print("No demo state here; nothing to destroy.")
-    _step(3, "lab down", lambda: _python("-m", "cli.main", "lab", "down"))
+    _step(3, "lab down", lambda: _ours("lab", "down"))
     shutil.rmtree(demo.folder, ignore_errors=True)
     print("The demo is gone.")
 
@@ -89,8 +87,31 @@ def _step(number: int, what: str, act: Callable[[], T]) -> T:
     return done
 
 
-def _python(*arguments: str) -> None:
-    _must(_run([sys.executable, *arguments]), f"python {' '.join(arguments)}")
+def _ours(*arguments: str, environment: dict[str, str] | None = None) -> None:
+    """Run one of our own commands as its user would."""
+    _must(_run([sys.executable, "-m", "cli.main", *arguments], environment), f"metalswarm {' '.join(arguments)}")
+
+
+def _clusters(stack: str) -> list[str]:
+    document = yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+    return list(document["config"]["metalswarm:fleet"].get("clusters") or {})
+
+
+def _docker_line(demo: Demo, cluster: str, docker: Path) -> str:
+    """The line to type: certificate files are written, and the docker command is named where PATH does not have it."""
+    argv = [sys.executable, "-m", "cli.main", "context", cluster, "--certs", str(demo.tls / cluster)]
+    done = subprocess.run(
+        argv,
+        cwd=CHECKOUT,
+        env=demo.variables(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    _must(done.returncode, f"metalswarm context {cluster}")
+    line = done.stdout.strip()
+    return line if shutil.which("docker") else line.replace("docker ", f"{docker} ", 1)
 
 
 def _tool(name: str) -> Path:

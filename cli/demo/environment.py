@@ -46,19 +46,20 @@ class Demo:
     def exists(self) -> bool:
         return self.env_file.exists()
 
-    def prepare(self, *, pulumi: Path, ssh_key: Path, bmc_login: Path, manager_key: Path | None = None) -> None:
+    def prepare(self, *, pulumi: Path, ssh_key: Path, bmc_login: Path) -> None:
         """Make what is missing. Secrets are made once and stay; the rest is written anew.
 
         :param pulumi: the CLI; its folder goes on PATH.
         :param ssh_key: file with the private key of root on the hosts.
         :param bmc_login: file with `user:password`.
-        :param manager_key: file with the container manager's customer key, where there is one.
         """
         for folder in (self.folder, self.state, self.folder / "home"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         _write_once(self.folder / "passphrase", secrets.token_urlsafe(24))
         _write_once(self.seed_file, base64.b64encode(secrets.token_bytes(SEED_BYTES)).decode())
+        # The vendor would give one; the simulated controller takes any, as long as all nodes have the same.
+        _write_once(self.folder / "manager-key", f"demo-{secrets.token_hex(12)}")
         variables = {
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.state}",
@@ -72,7 +73,7 @@ class Demo:
             "METALSWARM_SEED_FILE": str(self.seed_file),
             "METALSWARM_BMC_DEFAULT_FILE": str(bmc_login),
             "METALSWARM_SSH_DEFAULT_FILE": str(ssh_key),
-            **({"METALSWARM_MANAGER_DEFAULT_FILE": str(manager_key)} if manager_key else {}),
+            "METALSWARM_MANAGER_DEFAULT_FILE": str(self.folder / "manager-key"),
         }
         folders = [pulumi.parent, CHECKOUT / ".venv" / "bin"]
         _write(self.env_file, _shell(variables, folders))

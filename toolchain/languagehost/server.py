@@ -48,7 +48,7 @@ class LanguageHost(LanguageServer):
 
         self.program = program
         request.args[:] = [self._engine]
-        return super().Run(request, context)
+        return super().Run(request, context)  # type: ignore[no-untyped-call]
 
     def Handshake(self, request: Any, context: Any) -> Any:
         if request.engine_address:
