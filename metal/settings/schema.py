@@ -22,8 +22,8 @@ def json_schema(kind: str) -> dict[str, Any]:
     :param kind: `fleet` (an included file), `inventory`, or `stack` (`Pulumi.<stack>.yaml`).
     """
     if kind == "inventory":
-        return {"$schema": _DIALECT, **InventoryModel.model_json_schema()}
-    fleet = FleetModel.model_json_schema()
+        return {"$schema": _DIALECT, **_strict(InventoryModel.model_json_schema())}
+    fleet = _strict(FleetModel.model_json_schema())
     if kind == "fleet":
         return {"$schema": _DIALECT, **fleet}
     if kind != "stack":
@@ -36,6 +36,18 @@ def json_schema(kind: str) -> dict[str, Any]:
         "properties": {"config": {"type": "object", "properties": {FLEET_KEY: {"$ref": "#/$defs/FleetModel"}}}},
         "$defs": {**definitions, "FleetModel": fleet},
     }
+
+
+def _strict(schema: Any) -> Any:
+    """A map keyed by name takes nothing but names; pydantic leaves other keys open."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {key: _strict(value) for key, value in schema.items()}
+    if "patternProperties" in strict:
+        strict["additionalProperties"] = False
+    return strict
 
 
 def schema_text(kind: str) -> str:
