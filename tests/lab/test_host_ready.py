@@ -132,7 +132,7 @@ def test_a_busy_package_manager_is_waited_for_and_its_holder_named(site: Site, a
     # The same kind of lock as dpkg's own (fcntl), taken with what every Debian system has.
     hold = (
         "use Fcntl; open(F, '+<', '/var/lib/dpkg/lock-frontend') or die; "
-        "fcntl(F, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die; sleep 60"
+        "my $l = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $l) or die; sleep 60"
     )
     ssh.run(["systemd-run", "--quiet", "--unit=holder", "perl", "-e", hold])
     packages = Packages.for_host(ssh, observe_facts(ssh))
