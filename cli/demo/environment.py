@@ -15,6 +15,10 @@ __all__ = ["Demo"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+# Pulumi writes a salt that belongs to the passphrase into Pulumi.dev.yaml. A passphrase of each demo's own would
+# change that file in every checkout; it guards only the lab, and the demo's folder is private anyway.
+_PASSPHRASE = "for the lab only"
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -56,7 +60,7 @@ class Demo:
         for folder in (self.folder, self.state, self.folder / "home"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        _write_once(self.folder / "passphrase", secrets.token_urlsafe(24))
+        _write(self.folder / "passphrase", _PASSPHRASE + "\n")
         _write_once(self.seed_file, base64.b64encode(secrets.token_bytes(SEED_BYTES)).decode())
         # The vendor would give one; the simulated controller takes any, as long as all nodes have the same.
         _write_once(self.folder / "manager-key", f"demo-{secrets.token_hex(12)}")
