@@ -64,7 +64,7 @@ class Tunnel:
             pass  # Only stop() cancels; the stream server would log a cancelled task as an error.
         except Exception as error:
             self.failure = error.seen if isinstance(error, Attempt) else describe(error)
-            _log.warning("%s: tunnel connection ended: %s", self.host, self.failure)
+            _log.debug("%s: tunnel connection ended: %s", self.host, self.failure)
         finally:
             self._tasks.discard(task)
             writer.close()
