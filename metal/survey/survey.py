@@ -11,7 +11,8 @@ from metal.chassis.power import read_power
 from metal.cluster.consul import CatalogMember, MemberWish, living_api, read_catalog
 from metal.cluster.docker import EngineSeen, observe_engine
 from metal.cluster.stackengine import ControllerNode, read_nodes
-from metal.cluster.swarm import Node, read_swarm
+from metal.cluster.swarm.roster import read_swarm
+from metal.cluster.swarm.view import Node
 from metal.errors import Cancelled, MetalError
 from metal.host.ready import observe_ready
 from metal.host.wish import ReadySeen
