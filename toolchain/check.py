@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -47,12 +48,12 @@ def main() -> int:
             return 0
         root = os.geteuid() == 0
         _tools(python, lab=root)
+        return _tests(python, full=options.full, lab=root)
     except ToolchainError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
         return 130
-    return _tests(python, full=options.full, lab=root)
 
 
 def _lint(python: Path) -> int:
@@ -90,7 +91,16 @@ def _step(argv: Sequence[str]) -> int:
     shown = " ".join([Path(argv[0]).name, *argv[1:]])
     say(f"--- {shown}")
     started = time.monotonic()
-    code = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode
+    interrupts: list[int] = []
+    # Ctrl-C reaches the child from the terminal; it must have the time to take its lab down. subprocess.run kills.
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    try:
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as child:
+            code = child.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
     if code:
         say(f"--- {shown}: exit code {code} after {time.monotonic() - started:.0f} s")
     return code

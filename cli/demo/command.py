@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import yaml
 
 from cli.demo.engine import Engine
 from cli.demo.environment import CHECKOUT, Demo
+from cli.demo.process import run
 from lab.api import Lab
 
 __all__ = ["app"]
@@ -43,8 +43,8 @@ def up() -> None:
     print()
     _ours("status", environment=demo.variables())
     print()
-    if set(changes) <= {"same"}:
-        print(f"Nothing changed: {changes.get('same', 0)} resources are as the stack wants them.")
+    if set(changes) == {"same"}:
+        print(f"Nothing changed: {changes['same']} resources are as the stack wants them.")
     else:
         print("Changed: " + ", ".join(f"{count} {operation}" for operation, count in sorted(changes.items())))
     print("\nLook at the swarm:")
@@ -66,7 +66,11 @@ def down(
         pulumi = _step(1, "Pulumi engine", lambda: _tool("pulumi"))
         code = _destroy(Engine(demo, pulumi))
         if code and not force:
-            _fail("pulumi destroy", f"exit code {code}, see above", "mend it and run it again, or add --force")
+            _fail(
+                "pulumi destroy",
+                f"exit code {code}, see above",
+                "mend it and run it again, or `metalswarm demo down --force`",
+            )
     else:
         print("No demo state here; nothing to destroy.")
     _step(3, "lab down", lambda: _ours("lab", "down"))
@@ -89,7 +93,10 @@ def _step(number: int, what: str, act: Callable[[], T]) -> T:
 
 def _ours(*arguments: str, environment: dict[str, str] | None = None) -> None:
     """Run one of our own commands as its user would."""
-    _must(_run([sys.executable, "-m", "cli.main", *arguments], environment), f"metalswarm {' '.join(arguments)}")
+    _must(
+        run([sys.executable, "-m", "cli.main", *arguments], environment=environment)[0],
+        f"metalswarm {' '.join(arguments)}",
+    )
 
 
 def _clusters(stack: str) -> list[str]:
@@ -100,29 +107,17 @@ def _clusters(stack: str) -> list[str]:
 def _docker_line(demo: Demo, cluster: str, docker: Path) -> str:
     """The line to type: certificate files are written, and the docker command is named where PATH does not have it."""
     argv = [sys.executable, "-m", "cli.main", "context", cluster, "--certs", str(demo.tls / cluster)]
-    done = subprocess.run(
-        argv,
-        cwd=CHECKOUT,
-        env=demo.variables(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    _must(done.returncode, f"metalswarm context {cluster}")
-    line = done.stdout.strip()
+    code, output = run(argv, environment=demo.variables(), capture=True)
+    _must(code, f"metalswarm context {cluster}")
+    line = output.strip()
     return line if shutil.which("docker") else line.replace("docker ", f"{docker} ", 1)
 
 
 def _tool(name: str) -> Path:
     argv = [sys.executable, "-m", "toolchain", name]
-    done = subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
-    _must(done.returncode, f"python -m toolchain {name}")
-    return Path(done.stdout.strip())
-
-
-def _run(argv: list[str], environment: dict[str, str] | None = None) -> int:
-    return subprocess.run(argv, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    code, output = run(argv, capture=True)
+    _must(code, f"python -m toolchain {name}")
+    return Path(output.strip())
 
 
 def _must(code: int, step: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.demo.environment import CHECKOUT, Demo
+from cli.demo.environment import Demo
+from cli.demo.process import run
+from metal.errors import MetalError
 
 __all__ = ["Engine"]
 
@@ -28,11 +29,11 @@ class Engine:
         return self._run("stack", "select", "--create", self._demo.stack)
 
     def up(self) -> int:
-        self._drop_dead_locks()
+        self.drop_dead_locks()
         return self._run("up", "--yes", "--skip-preview", "--stack", self._demo.stack)
 
     def destroy(self) -> int:
-        self._drop_dead_locks()
+        self.drop_dead_locks()
         return self._run("destroy", "--yes", "--skip-preview", "--stack", self._demo.stack)
 
     def changes(self) -> Mapping[str, int]:
@@ -41,19 +42,18 @@ class Engine:
         return dict(history[0].get("resourceChanges") or {}) if history else {}
 
     def _run(self, *arguments: str) -> int:
-        return subprocess.run(self._command(*arguments), **self._where(), check=False).returncode
+        return run(self._command(*arguments), environment=self._demo.variables())[0]
 
     def _json(self, *arguments: str) -> Any:
-        done = subprocess.run(self._command(*arguments), **self._where(), stdout=subprocess.PIPE, text=True, check=True)
-        return json.loads(done.stdout)
+        code, output = run(self._command(*arguments), environment=self._demo.variables(), capture=True)
+        if code:
+            raise MetalError(f"pulumi {' '.join(arguments)} failed with exit code {code}")
+        return json.loads(output)
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(self._pulumi), *arguments, "--non-interactive"]
 
-    def _where(self) -> dict[str, Any]:
-        return {"cwd": CHECKOUT, "env": self._demo.variables(), "stdin": subprocess.DEVNULL}
-
-    def _drop_dead_locks(self) -> None:
+    def drop_dead_locks(self) -> None:
         """A killed engine leaves its lock in the file backend; drop those whose process is gone from this machine."""
         for lock in (self._demo.state / ".pulumi" / "locks").rglob("*.json"):
             try:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.demo.engine import Engine
+from cli.demo.environment import Demo
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Demo:
+    demo = Demo(tmp_path / "a folder")
+    demo.prepare(pulumi=tmp_path / "bin" / "pulumi", ssh_key=tmp_path / "key", bmc_login=tmp_path / "login")
+    return demo
+
+
+def test_everything_is_private(demo: Demo) -> None:
+    assert demo.folder.stat().st_mode & 0o777 == 0o700
+    files = [path for path in demo.folder.rglob("*") if path.is_file()]
+    assert files
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_no_secret_is_in_the_env_file(demo: Demo) -> None:
+    text = demo.env_file.read_text()
+    assert demo.seed_file.read_text().strip() not in text
+    assert (demo.folder / "manager-key").read_text().strip() not in text
+
+
+def test_secrets_are_made_once(demo: Demo, tmp_path: Path) -> None:
+    before = demo.seed_file.read_text(), (demo.folder / "manager-key").read_text()
+    demo.prepare(pulumi=tmp_path / "other" / "pulumi", ssh_key=tmp_path / "key", bmc_login=tmp_path / "login")
+    assert (demo.seed_file.read_text(), (demo.folder / "manager-key").read_text()) == before
+    assert len(base64.b64decode(before[0])) == 32
+    assert "/other:" in demo.env_file.read_text()
+
+
+def test_our_commands_see_what_a_shell_sees(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_STACK", "prod")
+    monkeypatch.setenv("METALSWARM_BMC_DEFAULT", "leaked")
+    ours = demo.variables()
+    assert ours["PULUMI_STACK"] == "dev"
+    assert "METALSWARM_BMC_DEFAULT" not in ours
+    shown = subprocess.run(
+        ["sh", "-c", '. "$0"; env', str(demo.env_file)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name, value in ours.items():
+        if name.startswith(("PULUMI_", "METALSWARM_")) or name == "PATH":
+            assert f"{name}={value}" in shown
+
+
+def test_lock_of_a_dead_engine_is_taken_off_and_that_of_a_living_one_kept(demo: Demo) -> None:
+    folder = demo.state / ".pulumi" / "locks" / "organization" / "metalswarm" / "dev"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    owners = {
+        "dead": {"pid": ended.pid, "hostname": socket.gethostname()},
+        "living": {"pid": os.getpid(), "hostname": socket.gethostname()},
+        "elsewhere": {"pid": ended.pid, "hostname": "another-machine.invalid"},
+    }
+    for name, owner in owners.items():
+        (folder / f"{name}.json").write_text(json.dumps(owner))
+    (folder / "torn.json").write_text("{")
+    Engine(demo, Path("pulumi")).drop_dead_locks()
+    assert sorted(path.stem for path in folder.iterdir()) == ["elsewhere", "living", "torn"]
