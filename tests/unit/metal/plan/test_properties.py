@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metal.plan.boot import BootDisk, BootSight, Install, Keep, MarkerSight, Probe, Refuse, decide_boot
@@ -115,6 +115,7 @@ def test_what_is_tolerated_leaves_a_majority_and_one_more_does_not(members: int)
 names = st.sets(st.sampled_from("abcdefg"), min_size=1)
 
 
+@settings(max_examples=400)
 @given(names, names, names)
 def test_may_remove_is_what_some_order_of_single_removals_can_do(
     members: set[str], alive: set[str], removing: set[str]
