@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from metal.errors import HostError, HostFault
 from metal.host import plan
 from metal.host.clock import measure_skew
@@ -30,13 +32,16 @@ _AUTH_GRACE = 45.0
 _LOOK_SECONDS = 15.0
 
 
-def make_ready(site: Site, access: Access, wish: ReadyWish) -> ReadyReport:
+def make_ready(
+    site: Site, access: Access, wish: ReadyWish, *, prove: Callable[[ReadyReport], None] | None = None
+) -> ReadyReport:
     """Wait for the host, check all that makes it ready, and claim it; nothing is changed before that. Safe to repeat.
 
     Waits `deadlines.boot` plus `deadlines.ssh` for a login, then `ready` for the boot to end, `packages` for the lock.
     With `access.host_key` None this is a first contact: what this process knew of the host's key is dropped, and the
     report tells the key seen.
 
+    :param prove: called before the claim with what is about to be reported; what it raises leaves the host unclaimed.
     :raises HostError: UNREACHABLE, AUTH, HOST_KEY: it cannot be reached as named; NOT_READY: with every shortfall;
         NOT_OURS: another machine or another owner; TIMEOUT: its package manager stays busy.
     :raises Cancelled: the run was cancelled.
@@ -55,9 +60,12 @@ def make_ready(site: Site, access: Access, wish: ReadyWish) -> ReadyReport:
     _check_enough(ssh, wish, facts)
     Packages.for_host(ssh, facts).wait_free(site.run.deadline(limits.packages))
     kind, marker = plan.claim(read_marker(ssh), wish, facts)
+    report = _report(ssh, facts, marker)
+    if prove is not None:
+        prove(report)
     if write_marker(ssh, marker):
         site.run.progress(f"{access.host}: claimed ({kind.value}), life {marker.life}")
-    return _report(ssh, facts, marker)
+    return report
 
 
 def observe_ready(site: Site, access: Access, *, owner: str, timeout: float = _LOOK_SECONDS) -> ReadySeen:

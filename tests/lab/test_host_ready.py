@@ -243,10 +243,14 @@ def test_a_released_host_can_be_taken_over_and_an_unreleased_one_not(site: Site,
 def test_a_reinstall_is_proven_and_the_old_pin_refused(lab: Lab, site: Site, access: Access, ssh: Ssh) -> None:
     ssh.remove(MARKER_PATH)
     before = make_ready(site, access, WISH)
-    _install(lab)
     second = replace(WISH, generation=2, life="g2")
-    after = make_ready(site, access, second)
-    prove_new_life(before, after, host="n1")
+    ssh.remove(MARKER_PATH)
+    with pytest.raises(HostError, match="not proven"):
+        make_ready(site, access, second, prove=lambda now: prove_new_life(before, now, host="n1"))
+    assert ssh.read(MARKER_PATH) is None, "a system that is not proven is not claimed"
+
+    _install(lab)
+    after = make_ready(site, access, second, prove=lambda now: prove_new_life(before, now, host="n1"))
     with pytest.raises(HostError, match="not proven"):
         prove_new_life(after, make_ready(site, access, second))
     with pytest.raises(HostError) as caught:
