@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated
@@ -74,13 +75,12 @@ def down(
 @app.command()
 def status(context: typer.Context, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Power, boot device, installs, BMC and SSH of every host."""
-    rows = [host.status() for host in _lab(context).hosts]
+    rows = _lab(context).status()
     if as_json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
         # Wide enough for whole cells where the output is a file or a narrow pipe.
-        console = Console()
-        console.print(_table(rows), width=max(console.width, 110))
+        Console(width=max(Console().width, 110)).print(_table(rows))
 
 
 @app.command()
@@ -143,7 +143,7 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _table(rows: list[HostStatus]) -> Table:
+def _table(rows: Sequence[HostStatus]) -> Table:
     table = Table(box=None, header_style="bold")
     for title in ("host", "address", "power", "SSH", "BMC", "next boot", "last start", "installs"):
         table.add_column(title, no_wrap=True)

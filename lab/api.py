@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -16,9 +18,11 @@ from lab.bmc.module import ensure_module
 from lab.bmc.service import ensure_bmc
 from lab.cache import locked
 from lab.errors import LabError
-from lab.host import LabHost
+from lab.host import HostStatus, LabHost
 from lab.image.base import ensure_image, image_path, remove_image
+from lab.install import missing
 from lab.keys import ensure_key
+from lab.limits import ensure_limits, restore_limits
 from lab.machine.cgroups import remove_cgroups
 from lab.machine.power import prepare_machine
 from lab.mirror.service import ensure_mirror, mirror_daemon
@@ -73,12 +77,18 @@ class Lab:
     def hosts(self) -> tuple[LabHost, ...]:
         return tuple(LabHost(self.spec, machine, self._quiet) for machine in self.spec.machines)
 
+    def status(self) -> tuple[HostStatus, ...]:
+        """All hosts, asked at once: silent ones take their time."""
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            return tuple(pool.map(LabHost.status, self.hosts))
+
     def up(self, parts: Iterable[Part] = tuple(Part)) -> list[Part]:
         """Build what is missing; returns the parts in which something was. Hosts keep their power: at first, off.
 
         :raises LabError: when a part cannot be built, or a lab of another description stands in the directory.
         """
         changed = []
+        self._refuse_unable()
         with self._locked():
             self._settle_spec()
             for part in (part for part in Part if part in set(parts)):
@@ -105,6 +115,7 @@ class Lab:
             if wanted >= {Part.NETWORK, Part.MIRROR, Part.BMCS}:
                 self._end_strays()
                 remove_cgroups(self.spec.cgroup)
+                restore_limits(self.spec.name)
                 if not keep and self._spec_file.exists():
                     shutil.rmtree(self.spec.directory)
             if wanted == {Part.IMAGE} and remove_image(self.spec.cache):
@@ -124,6 +135,7 @@ class Lab:
         ensure_key(self.spec.key, f"metalswarm-{self.spec.name}")
         image = ensure_image(self.spec.cache, self._run)
         module = ensure_module(self.spec.cache)
+        ensure_limits(self.spec.name)
         login = self.bmc_login
         started = False
         for host in self.spec.machines:
@@ -153,6 +165,13 @@ class Lab:
     @property
     def _spec_file(self) -> Path:
         return self.spec.directory / "lab.json"
+
+    @staticmethod
+    def _refuse_unable() -> None:
+        if os.geteuid() != 0:
+            raise LabError("a lab needs root", next_step="it makes namespaces, links and mounts; run this as root")
+        if lacking := missing():
+            raise LabError(f"Debian packages are missing: {' '.join(lacking)}", next_step="metalswarm lab install")
 
     def _settle_spec(self) -> None:
         wanted = json.dumps(self.spec.to_dict(), indent=2) + "\n"

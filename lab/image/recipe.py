@@ -95,6 +95,7 @@ def customise(root: Path) -> None:
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/resolv.conf").write_text("")
     (root / "etc/apt/sources.list").write_text("")
+    (root / "etc/apt/apt.conf.d/10lab").write_text('Acquire::Languages "none";\n')
     for archive in (root / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
 

@@ -10,7 +10,7 @@ from lab.cache import made_once
 from lab.command import output
 from lab.image.recipe import image_key
 from lab.image.source import machine_source
-from lab.mirror.repository import index_repository
+from lab.mirror.repository import INDEX_FORMAT, index_repository
 from metal.waiting import Run
 
 __all__ = ["PACKAGES", "ensure_packages"]
@@ -45,5 +45,5 @@ def ensure_packages(cache: Path, image: Path, run: Run) -> Path:
         shutil.rmtree(state)
         index_repository(partial)
 
-    key = hashlib.sha256(f"{image_key()} {PACKAGES}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{image_key()} {PACKAGES} {INDEX_FORMAT}".encode()).hexdigest()[:12]
     return made_once(cache / f"packages-{key}", make)
