@@ -30,17 +30,20 @@ _Living = tuple[DockerApi, View] | None
 
 
 def remove_node(
-    site: Site, wish: NodeWish, record: SwarmRecord, *, dissolving: bool = False, dead: bool = False
+    site: Site, wish: NodeWish, record: SwarmRecord | None, *, dissolving: bool = False, dead: bool = False
 ) -> None:
     """Take the host out of the swarm: demoted, drained, left, forgotten by id. Succeeds when it is already out.
 
     A manager goes only after every other wanted manager is healthy and while the rest keep a majority. A host that does
     not answer within the deadline `evict` is evicted from the living side.
 
+    :param record: where the swarm's identity is kept; None only where the whole cluster and its Consul are gone.
     :param dissolving: the whole cluster goes away: nobody is drained or waited for, and the record goes with the last.
     :param dead: it is known already that the host will not answer.
     :raises ClusterError: not in time; names the tasks that are still there, or what it waited for.
     """
+    if record is None and not dissolving:
+        raise ValueError("the record is needed to tell the swarm of a cluster that stays")
     leaver = _Leaver(site, wish, record, dissolving)
     if not dead:
         leaver.reach()
@@ -48,7 +51,7 @@ def remove_node(
 
 
 class _Leaver:
-    def __init__(self, site: Site, wish: NodeWish, record: SwarmRecord, dissolving: bool) -> None:
+    def __init__(self, site: Site, wish: NodeWish, record: SwarmRecord | None, dissolving: bool) -> None:
         self.site, self.wish, self.record, self.dissolving = site, wish, record, dissolving
         self.host = wish.host
         self.ssh: Ssh | None = None
@@ -268,7 +271,7 @@ class _Leaver:
 
     def _read_record(self) -> BirthRecord | None:
         try:
-            return self.record.read()
+            return self.record.read() if self.record else None
         except Cancelled:
             raise
         except MetalError as error:
@@ -280,7 +283,7 @@ class _Leaver:
 
     def _close(self, record: BirthRecord | None) -> bool:
         """Forget the swarm when its last node has left a cluster that goes away."""
-        if not self.dissolving or record is None:
+        if not self.dissolving or record is None or self.record is None:
             return True
         still = [name for name, local in self.living.locals_of(self.living.names) if _is_in(local, record.swarm)]
         if not still:
