@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.wish import MemberWish
 from metal.pki.secrets import ClusterSecrets
 
-__all__ = ["Edition", "edition_of", "render_config", "render_unit"]
+__all__ = ["edition_of", "render_config", "render_unit"]
 
 # 1 is Consul's production timing: heartbeat and election time-outs of 1 s, lease 0.5 s
 # (agent configuration reference, performance.raft_multiplier).
 _RAFT_MULTIPLIER = 1
 # Used at the start only, or kept up through the API: a change needs no restart.
-_LIVE = ("retry_join", "autopilot")
+_LIVE = ("retry_join", "autopilot", "bootstrap_expect")
 
 
 def render_config(wish: MemberWish, secrets: ClusterSecrets, *, expect: int | None) -> str:
@@ -110,28 +109,15 @@ WantedBy=multi-user.target
 """
 
 
-@dataclass(frozen=True)
-class Edition:
+def edition_of(config: str, rest: str) -> str:
     """A fingerprint of everything that takes a restart of the agent to change.
 
-    :ivar steady: of a member of a formed cluster.
-    :ivar birth: of the same server while its cluster is being born; taking the birth settings out needs no restart.
+    The birth settings are not part of it: taking them out of the file needs no restart.
+
+    :param rest: whatever else an agent has loaded: unit, service, version, certificate.
     """
-
-    steady: str
-    birth: str
-
-    def fits(self, loaded: str | None) -> bool:
-        return loaded in (self.steady, self.birth)
-
-
-def edition_of(steady: str, birth: str, rest: str) -> Edition:
-    """:param rest: whatever else an agent has loaded: unit, service, version, certificate."""
-
-    def digest(text: str) -> str:
-        config = json.loads(text)
-        for key in _LIVE:
-            config.pop(key, None)
-        return hashlib.sha256((json.dumps(config, sort_keys=True) + rest).encode()).hexdigest()
-
-    return Edition(digest(steady), digest(birth))
+    loaded = json.loads(config)
+    for key in _LIVE:
+        loaded.pop(key, None)
+    loaded["acl"]["tokens"].pop("initial_management", None)
+    return hashlib.sha256((json.dumps(loaded, sort_keys=True) + rest).encode()).hexdigest()

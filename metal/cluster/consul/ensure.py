@@ -10,7 +10,7 @@ from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent
 from metal.cluster.consul.install import Installed, install, write_config
 from metal.cluster.consul.living import dialable_servers, find_living, living_api, member_api
-from metal.cluster.consul.observe import MemberSeen, observe_files, observe_others, see_member
+from metal.cluster.consul.observe import LocalFiles, MemberSeen, observe_files, observe_others, see_member
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.tokens import ensure_tokens
 from metal.cluster.consul.wish import MemberReport, MemberWish
@@ -72,14 +72,15 @@ class _Ensuring:
         """The tokens are made before the agent asks for them, so that it is registered with its first word."""
         deadline = self._deadline()
         with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
-            ensure_tokens(api, self.wish, self.secrets)
+            made = ensure_tokens(api, self.wish, self.secrets)
         files = observe_files(self.ssh)
         write_config(self.ssh, self.installed, birth=False)
-        self._start(restarted=not self.installed.edition.fits(files.edition), deadline=deadline)
+        # An agent that ran before its token was there remembers the refusal for a while.
+        self._start(restarted=made or files.edition != self.installed.edition, deadline=deadline)
 
     def server(self) -> None:
         files = observe_files(self.ssh)
-        if files.active and self.installed.edition.fits(files.edition):
+        if files.active and files.edition == self.installed.edition and not self._birth_changed(files):
             self._settle()
             return
         others = {} if files.formed else observe_others(self.site, self.wish)
@@ -99,12 +100,25 @@ class _Ensuring:
             self._start(restarted=False, deadline=self._deadline())
             self._settle()
 
+    def _birth_changed(self, files: LocalFiles) -> bool:
+        """It still waits to be born, with another number of servers than is wanted now."""
+        if not files.birth or self.ssh.read(paths.CONFIG) == self.installed.birth.encode():
+            return False
+        try:
+            with self._own_api(self._deadline()) as api:
+                return not api.leader()
+        except ConsulSilent:
+            return True
+
     def registered(self) -> MemberSeen:
         """Wait until the catalogue has the host alive, its service and its line in the node list."""
 
         def probe() -> MemberSeen | Pending:
             with self._own_api(deadline) as api:
                 seen = see_member(api, self.wish)
+                if seen.serf == "passing" and not seen.registered:
+                    # An agent that was up before its tokens were tries again only after a while; a reload does at once.
+                    api.put("agent/reload")
             if seen.serf != "passing":
                 return Pending(f"its node is {seen.serf or 'not'} in the catalogue")
             if not seen.registered:

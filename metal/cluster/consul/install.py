@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metal.cluster.consul import paths
-from metal.cluster.consul.config import Edition, edition_of, render_config, render_unit
+from metal.cluster.consul.config import edition_of, render_config, render_unit
 from metal.cluster.consul.registration import (
     render_entry_script,
     render_entry_timer,
@@ -41,13 +41,14 @@ install -d -m 0750 -o root -g "$user" "$own"
 
 @dataclass(frozen=True)
 class Installed:
-    """What the files say, and what an agent started with them would have loaded.
+    """What was put on the host, and what its configuration file may say.
 
+    :ivar edition: what an agent that is started with these files notes as loaded.
     :ivar steady: text of the configuration of a member of a formed cluster.
     :ivar birth: text of the same for a birth with so many servers; equal to `steady` for clients.
     """
 
-    edition: Edition
+    edition: str
     steady: str
     birth: str
 
@@ -85,12 +86,11 @@ def install(site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, 
     ensure_unit(ssh, paths.ENTRY_TIMER, render_entry_timer())
     steady = render_config(wish, secrets, expect=None)
     birth = render_config(wish, secrets, expect=expect) if wish.server else steady
-    edition = edition_of(steady, birth, unit + service + wish.artifact.version + certificate.fingerprint)
+    edition = edition_of(steady, unit + service + wish.artifact.version + certificate.fingerprint)
     return Installed(edition, steady, birth)
 
 
 def write_config(ssh: Ssh, installed: Installed, *, birth: bool) -> None:
     """Write the configuration, and the edition that an agent started from now on notes as its own."""
-    edition = installed.edition
-    ssh.write(paths.EDITION, edition.birth if birth else edition.steady, mode=0o644)
+    ssh.write(paths.EDITION, installed.edition, mode=0o644)
     ssh.write(paths.CONFIG, installed.birth if birth else installed.steady, mode=0o640, owner=paths.OWNER)

@@ -26,6 +26,10 @@ __all__ = ["remove_member"]
 
 _SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
+# serf's member states.
+_ALIVE, _LEAVING, _LEFT, _FAILED = 1, 2, 3, 4
+_STATES = {_ALIVE: "alive", _LEAVING: "leaving", _FAILED: "failed"}
+
 _CLEAR = """
 rm -rf -- "$1" "$2"
 [ ! -d "$3" ] || rmdir --ignore-fail-on-non-empty -- "$3"
@@ -127,14 +131,14 @@ def _await_gone(wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadl
     """Wait until gossip, raft and catalogue have forgotten the host; whatever lingers is taken out."""
 
     def probe() -> bool | Pending:
-        members = {member["Name"]: member for member in api.get("agent/members") or []}
-        member = members.get(wish.host)
-        if member is not None and member["Status"] == _ALIVE and dead:
-            return Pending("gossip still sees it alive")
-        if member is not None and member["Status"] != _ALIVE:
-            api.put(f"agent/force-leave/{wish.host}", prune="")
-        elif member is not None:
-            return Pending("it has not left yet")
+        members = {member["Name"]: member["Status"] for member in api.get("agent/members") or []}
+        status = members.get(wish.host)
+        if status == _FAILED or (status == _ALIVE and not dead):
+            # Not pruned: a host that gossip was told to forget and that comes back within minutes stays unregistered
+            # until the leader's next full reconciliation. One that left is taken back at once.
+            api.put(f"agent/force-leave/{wish.host}")
+        if status not in (None, _LEFT):
+            return Pending(f"gossip says: {_STATES.get(status, status)}")
         peer = raft_id(api, wish.host) if wish.server else None
         if peer is not None:
             api.delete("operator/raft/peer", id=peer)
@@ -145,10 +149,6 @@ def _await_gone(wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadl
         return True
 
     _wait(f"Consul has forgotten {wish.host}", probe, wish, deadline)
-
-
-# serf's member states: 1 alive, 2 leaving, 3 left, 4 failed.
-_ALIVE = 1
 
 
 def _clear(site: Site, ssh: Ssh) -> None:
