@@ -14,7 +14,7 @@ from metal.settings.access import BmcAddress, BmcProtocol
 
 USER = "admin"
 PASSWORD = "s3cret-of-test"
-PORT = 6230
+PORT = 6230 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])  # test workers share the addresses
 _PING = bytes.fromhex("0600ff06000011be80000000")
 
 # Power is a file; each control is logged, so that a test can count what was really executed.

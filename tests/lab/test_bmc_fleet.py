@@ -33,7 +33,7 @@ def lossy(bmc: SimulatedBmc, seed: int) -> LossyProxy:
     return LossyProxy((bmc.ip, PORT), loss=0.2, seed=seed)
 
 
-def test_with_one_datagram_in_five_lost_no_control_runs_twice(start_bmc):
+def test_with_one_datagram_in_five_lost_no_control_runs_twice(start_bmc):  # noqa: F811
     bmcs = [start_bmc() for _ in range(8)]
     proxies = [lossy(bmc, seed) for seed, bmc in enumerate(bmcs, 20)]
     acknowledged: list[bool] = []
@@ -120,7 +120,7 @@ def test_sixty_four_threads_with_dead_bmcs_among_them_end_in_time(start_bmc):  #
         thread.join(30)
     hole.close()
     assert not any(thread.is_alive() for thread in threads)
-    assert longest < 4.0
+    assert longest < 6
     asked_dead = sum((index + turn * 7) % 8 == 0 for index in range(64) for turn in range(4))
     assert results["off"] == 64 * 4 - asked_dead
     assert set(results) == {"off", f"dead {BmcFault.TIMEOUT}", f"dead {BmcFault.UNREACHABLE}"}

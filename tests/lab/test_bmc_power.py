@@ -84,7 +84,7 @@ def test_off_that_never_happens_is_bounded_and_named(start_bmc):  # noqa: F811
     with pytest.raises(BmcError) as caught, opened(bmc, 3) as b:
         b.power_cycle()
     assert caught.value.fault is BmcFault.NOT_APPLIED
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8
     assert "power 1" not in bmc.executed
 
 

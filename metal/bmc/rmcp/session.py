@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import os
-import struct
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from metal.bmc.failure import failure
 from metal.bmc.rmcp import rakp
-from metal.bmc.rmcp.frames import (
-    FrameRejected,
-    Payload,
-    Reply,
-    Request,
-    SessionKeys,
-    decode_login,
-    decode_reply,
-    encode_login,
-    encode_request,
-    seal,
-    unseal,
-)
-from metal.bmc.rmcp.rakp import Exchange, LoginRefused, Privilege, Status
+from metal.bmc.rmcp.frames import FrameRejected, Reply, Request, SessionKeys, decode_reply, encode_request, seal, unseal
+from metal.bmc.rmcp.handshake import Handshake, NoAnswer, close_session, resend_times
+from metal.bmc.rmcp.rakp import LoginRefused, Privilege, Status
 from metal.bmc.rmcp.refusal import refusal
 from metal.bmc.rmcp.suites import SUITE_3, SUITE_17, CipherSuite
 from metal.bmc.rmcp.wire import Endpoint, UdpWire, Unreachable
@@ -34,10 +21,6 @@ from metal.waiting import Deadline
 
 __all__ = ["NoReply", "Session"]
 
-T = TypeVar("T")
-
-# Seconds to wait for an answer before the same question is sent again.
-_RESEND = (0.3, 0.6, 1.2, 2.4, 3.0)
 # RAKP messages are never repeated (BMCs dislike it): after this silence the login starts over. Mostly short, which
 # suits a network that loses datagrams; every third longer, which suits a BMC that is slow at its arithmetic.
 _RAKP_WAIT = (0.7, 0.7, 1.5, 0.7, 0.7, 3.0)
@@ -46,16 +29,11 @@ _ONCE_WAIT = 3.0
 _NO_SLOT_PAUSE = 2.0
 _FORGOTTEN_PAUSE = 0.2
 _SET_PRIVILEGE = 0x3B
-_CLOSE_SESSION = 0x3C
 _CLOSED_TO_USER = {0x80, 0x81}
 
 
 class NoReply(Exception):
     """Nothing usable came back in time; what was asked may or may not have been done."""
-
-
-class _StartOver(Exception):
-    """This login went nowhere; another may succeed."""
 
 
 class Session:
@@ -89,11 +67,9 @@ class Session:
         self._suites = tuple(suites)
         self._random = random
         self._tried: list[str] = []
-        self._tag = 0
         self._console_id = 0
         self._bmc_id = 0
         self._keys: SessionKeys | None = None
-        self._is_open = False
         self._sequence = 0
         self._request_sequence = 0
         self._privilege = Privilege.ADMINISTRATOR
@@ -123,7 +99,7 @@ class Session:
         self._check_lengths()
         limit = self._deadline.within(patience)
         try:
-            self._wire = UdpWire(self._endpoint, self._run)
+            self._wire = UdpWire(self._endpoint, self._run, self._address.host)
             self._login(limit)
         except Unreachable as error:
             self.close()
@@ -159,12 +135,12 @@ class Session:
                 self._attempt(suites[0], limit, wait)
                 self._set_privilege(limit)
                 return
-            except _StartOver as error:
+            except NoAnswer as error:
                 self._tried.append(f"{title}: {error}")
-                self._abandon()
+                self._end()
             except LoginRefused as error:
                 self._tried.append(f"{title}: {error}")
-                self._abandon()
+                self._end()
                 if error.status in (Status.NO_RESOURCES, Status.NO_RESOURCES_FOR_ROLE):
                     refused_slot = error
                     self._run.pause(min(_NO_SLOT_PAUSE, max(0.0, limit.remaining)), host=self._address.host)
@@ -189,77 +165,21 @@ class Session:
         )
 
     def _attempt(self, suite: CipherSuite, limit: Deadline, wait: float) -> None:
-        # New ids and a new tag each time: late answers to an earlier attempt do not match.
-        self._console_id = struct.unpack("<I", self._random(4))[0] or 1
-        self._tag = self._random(1)[0]
-        self._bmc_id, self._keys, self._sequence = 0, None, 0
-
-        opening = rakp.open_request(self._tag, self._console_id, suite)
-        self._bmc_id = self._ask_login(
-            Payload.OPEN_REQUEST,
-            opening,
-            lambda answer: rakp.parse_open_response(answer, self._tag, self._console_id, suite),
-            self._resends(limit),
-        )
-        console_random = self._random(rakp.RANDOM_BYTES)
-        bmc_random, guid, proof = self._ask_login(
-            Payload.RAKP1,
-            rakp.rakp1(self._next_tag(), self._bmc_id, console_random, self._privilege, self._name),
-            lambda answer: rakp.parse_rakp2(answer, self._tag, self._console_id, suite),
-            iter((limit.within(wait).at,)),
-        )
-        exchange = Exchange(
-            suite, self._console_id, self._bmc_id, console_random, bmc_random, guid, self._privilege, self._name
-        )
-        if not hmac.compare_digest(exchange.bmc_proof(self._password), proof):
-            raise LoginRefused("wrong password: the check value of RAKP message 2", Status.INVALID_CHECK_VALUE)
-        secret = self._kg or self._password
-        keys = exchange.keys(secret)
-        try:
-            session_proof = self._ask_login(
-                Payload.RAKP3,
-                rakp.rakp3(self._next_tag(), self._bmc_id, exchange.console_proof(self._password)),
-                lambda answer: rakp.parse_rakp4(answer, self._tag, self._console_id, suite),
-                iter((limit.within(wait).at,)),
-            )
-        except BaseException:
-            # The BMC may have opened the session although its answer is lost: leave the keys so that it is closed.
-            self._keys = keys
-            raise
-        self._keys, self._is_open = keys, True
-        if not hmac.compare_digest(exchange.session_proof(secret), session_proof):
-            raise LoginRefused("wrong BMC key: the check value of RAKP message 4", Status.INVALID_CHECK_VALUE)
-
-    def _next_tag(self) -> int:
-        self._tag = (self._tag + 1) & 0xFF
-        return self._tag
-
-    def _resends(self, limit: Deadline) -> Iterator[float]:
-        """Points in time at which the answer to a question that may be repeated is given up and asked for again."""
-        index = 0
-        while not limit.passed:
-            yield limit.within(_RESEND[min(index, len(_RESEND) - 1)]).at
-            index += 1
-
-    def _ask_login(self, kind: Payload, payload: bytes, parse: Callable[[bytes], T], waits: Iterator[float]) -> T:
         assert self._wire
-        for until in waits:
-            self._wire.send(encode_login(kind, payload))
-            for datagram in self._wire.receive(until):
-                try:
-                    answered, answer = decode_login(datagram)
-                    if answered == kind + 1:
-                        return parse(answer)
-                except FrameRejected:
-                    continue
-        raise _StartOver(f"no answer to {kind.name}")
+        handshake = Handshake(self._wire, suite, self._privilege, self._name, self._password, self._kg, self._random)
+        try:
+            self._keys = handshake.run(limit, wait)
+        except BaseException:
+            handshake.abandon()
+            raise
+        self._console_id, self._bmc_id, self._sequence = handshake.console_id, handshake.bmc_id, 0
 
     def _set_privilege(self, limit: Deadline) -> None:
         while True:
             try:
                 reply = self._exchange(Request(0x06, _SET_PRIVILEGE, bytes((self._privilege,))), limit.within(3.0))
             except NoReply:
-                raise _StartOver("no answer to Set Session Privilege Level") from None
+                raise NoAnswer("no answer to Set Session Privilege Level") from None
             if reply.code == 0:
                 return
             self._tried.append(f"Set Session Privilege Level {self._privilege.name.lower()}: code {reply.code:#04x}")
@@ -295,7 +215,7 @@ class Session:
         sequence = self._request_sequence
         self._request_sequence = (sequence + 1) % 64
         message = encode_request(request, sequence)
-        waits = self._resends(limit) if request.repeatable else iter((limit.within(_ONCE_WAIT).at,))
+        waits = resend_times(limit) if request.repeatable else iter((limit.within(_ONCE_WAIT).at,))
         for until in waits:
             self._wire.send(self._sealed(message))
             for datagram in self._wire.receive(until):
@@ -310,26 +230,17 @@ class Session:
         self._sequence += 1
         return seal(self._keys, self._bmc_id, self._sequence, message, self._random(16))
 
-    def _abandon(self) -> None:
-        """Free what the BMC may hold of this attempt; sent once, not awaited, errors ignored."""
-        bmc_id, self._bmc_id = self._bmc_id, 0
-        keys, self._keys = self._keys, None
-        is_open, self._is_open = self._is_open, False
-        if not bmc_id or not self._wire:
-            return
-        try:
-            if keys:
-                closing = encode_request(Request(0x06, _CLOSE_SESSION, struct.pack("<I", bmc_id)), 0)
-                self._sequence += 1
-                self._wire.send(seal(keys, bmc_id, self._sequence, closing, self._random(16)))
-            if not is_open:  # half open, or open without our knowing: then the close above ends it
-                self._wire.send(encode_login(Payload.RAKP3, rakp.rakp3_refusal(self._next_tag(), bmc_id)))
-        except Unreachable:
-            return
+    def _end(self) -> None:
+        """Close the session; sent once, not awaited, errors ignored."""
+        keys, wire = self._keys, self._wire
+        if keys and wire:
+            with suppress(Unreachable):
+                wire.send(self._sealed(encode_request(close_session(self._bmc_id), 0)))
+        self._keys = None
 
     def close(self) -> None:
         """End the session on the BMC and free the socket; may be called again; never raises."""
-        self._abandon()
+        self._end()
         if self._wire:
             self._wire.close()
             self._wire = None

@@ -54,8 +54,9 @@ def resolve(address: str, port: int) -> Endpoint:
 class UdpWire:
     """Sends and receives datagrams of one endpoint; watches the run's cancel while it waits."""
 
-    def __init__(self, endpoint: Endpoint, run: Run) -> None:
+    def __init__(self, endpoint: Endpoint, run: Run, host: str) -> None:
         self._run = run
+        self._host = host
         self._socket = socket.socket(endpoint.family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
@@ -95,7 +96,11 @@ class UdpWire:
                     return
             except OSError as error:
                 raise Unreachable(error.strerror or str(error)) from None
-        raise Cancelled("cancelled while waiting for a BMC", next_step="run the same command again; it resumes")
+        raise Cancelled(
+            "cancelled while waiting for its BMC",
+            host=self._host,
+            next_step="run the same command again; it resumes",
+        )
 
     def close(self) -> None:
         self._socket.close()

@@ -60,7 +60,7 @@ def test_hard_off_follows_a_soft_shutdown_that_the_system_ignores(opened):
         responder.power = 1
         began = time.monotonic()
         bmc.power_off(soft=1)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6
         assert responder.executed == [OFF]
 
 
@@ -186,7 +186,7 @@ def test_cancel_ends_a_wait_for_power(opened):
         began = time.monotonic()
         with pytest.raises(Cancelled):
             bmc.power_on()
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 6
 
 
 def test_commands_keep_their_distance(start):

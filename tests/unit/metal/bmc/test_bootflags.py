@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metal.bmc.ipmi.bootflags import decode_boot_flags, encode_boot_flags
@@ -15,6 +15,7 @@ devices = st.builds(BootDevice, st.sampled_from(SETTABLE), st.booleans(), st.boo
 )
 
 
+@settings(deadline=None)
 @given(devices, st.sampled_from([BOOK, *QUIRKS]))
 def test_what_is_written_is_what_is_read(device, quirk):
     assert decode_boot_flags(b"\x01\x05" + encode_boot_flags(device, quirk), quirk) == device

@@ -120,7 +120,7 @@ def test_waiting_ends_at_the_deadline_and_says_who_has_it(callers):
     endpoint, address = at("10.0.0.1")
     with pytest.raises(BmcError) as caught, c.budget.hold(endpoint, address, c.run.deadline(0.3)):
         pytest.fail("two callers on one BMC")
-    assert 0.25 < time.monotonic() - began < 1
+    assert 0.25 < time.monotonic() - began < 5
     assert caught.value.fault is BmcFault.TIMEOUT
     assert "in use for host-10.0.0.1" in caught.value.seen
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metal.bmc.rmcp.frames import (
@@ -30,12 +30,14 @@ messages = st.binary(min_size=1, max_size=80)
 requests = st.builds(Request, st.integers(0, 31).map(lambda n: n * 2), st.integers(0, 255), st.binary(max_size=30))
 
 
+@settings(deadline=None)
 @given(keys, ids, ids, messages, ivs)
 def test_a_sealed_message_comes_out_as_it_went_in(k, session, sequence, message, iv):
     frame = seal(k, session, sequence, message, iv)
     assert unseal(k, session, frame) == message
 
 
+@settings(deadline=None)
 @given(keys, ids, ids, messages, ivs, st.data())
 def test_one_changed_bit_anywhere_is_rejected(k, session, sequence, message, iv, data):
     frame = bytearray(seal(k, session, sequence, message, iv))
@@ -45,6 +47,7 @@ def test_one_changed_bit_anywhere_is_rejected(k, session, sequence, message, iv,
         unseal(k, session, bytes(frame))
 
 
+@settings(deadline=None)
 @given(keys, ids, ids, messages, ivs, st.data())
 def test_a_shortened_or_lengthened_frame_is_rejected(k, session, sequence, message, iv, data):
     frame = seal(k, session, sequence, message, iv)
@@ -54,6 +57,7 @@ def test_a_shortened_or_lengthened_frame_is_rejected(k, session, sequence, messa
             unseal(k, session, changed)
 
 
+@settings(deadline=None)
 @given(keys, keys, ids, ids, messages, ivs)
 def test_frames_of_other_keys_and_other_sessions_are_rejected(k, other, session, another, message, iv):
     frame = seal(k, session, 1, message, iv)
@@ -65,6 +69,7 @@ def test_frames_of_other_keys_and_other_sessions_are_rejected(k, other, session,
             unseal(k, another, frame)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120), ids)
 def test_noise_is_rejected_and_nothing_else_happens(noise, session):
     k = SessionKeys(SUITE_3, bytes(20), bytes(16))
@@ -74,6 +79,7 @@ def test_noise_is_rejected_and_nothing_else_happens(noise, session):
         decode_login(noise)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([p for p in Payload if p is not Payload.IPMI_SEALED]), st.binary(min_size=2, max_size=80))
 def test_a_login_message_comes_out_as_it_went_in(kind, payload):
     assert decode_login(encode_login(kind, payload)) == (kind, payload)
@@ -87,6 +93,7 @@ def answer_to(request: Request, sequence: int, code: int, data: bytes) -> bytes:
     return head + bytes((-sum(head) & 0xFF,)) + body + bytes((-sum(body) & 0xFF,))
 
 
+@settings(deadline=None)
 @given(requests, st.integers(0, 63), st.integers(0, 255), st.binary(max_size=30))
 def test_an_answer_is_taken_only_for_its_own_request(request, sequence, code, data):
     message = answer_to(request, sequence, code, data)
@@ -98,6 +105,7 @@ def test_an_answer_is_taken_only_for_its_own_request(request, sequence, code, da
         decode_reply(message, Request(request.netfn, request.command ^ 1), sequence)
 
 
+@settings(deadline=None)
 @given(requests, st.integers(0, 63))
 def test_both_checksums_of_a_request_come_to_zero(request, sequence):
     message = encode_request(request, sequence)
