@@ -47,8 +47,8 @@ def make_ready(
     :raises Cancelled: the run was cancelled.
     """
     limits = site.fleet.deadlines
-    if access.host_key is None:
-        site.ssh.forget(access.host)
+    # A connection of the life before may look alive for as long as its keepalives last.
+    site.ssh.forget(access.host)
     ssh = site.ssh.connect(access, deadline=site.run.deadline(limits.boot + limits.ssh), auth_grace=_AUTH_GRACE)
     _check_root(ssh)
     deadline = site.run.deadline(limits.ready)
