@@ -76,6 +76,8 @@ class LabHost:
         :param lasting: of all boots.
         """
         options = ["options=persistent"] if lasting else []
+        # Otherwise the BMC drops the flags when nobody boots the machine within a minute (IPMI 2.0, table 28-14).
+        ipmitool(self.spec, self._login, "raw", "0x00", "0x08", "0x03", "0x08")
         ipmitool(self.spec, self._login, "chassis", "bootdev", device, *options)
 
     def plug(self) -> bool:

@@ -15,7 +15,7 @@ __all__ = ["ensure_limits", "restore_limits"]
 _SETTING = Path("/proc/sys/fs/inotify/max_user_instances")
 _WANTED = 4096
 _RECORD = Path("/run/metalswarm-limits")
-"""Folder with the value found and an empty file for each lab that needs more; both end with a restart of the machine."""
+"""Folder with the value found and an empty file for each lab that needs more; a restart ends it like the setting."""
 
 
 def ensure_limits(lab: str, *, setting: Path = _SETTING, record: Path = _RECORD) -> bool:

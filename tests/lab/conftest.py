@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -16,6 +19,27 @@ from lab.spec import LabSpec
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
+@dataclass(frozen=True)
+class _Slot:
+    number: int
+    lock: IO[str]
+
+
+def _free_slot() -> _Slot:
+    """A number that no other test run on this checkout uses; the kernel frees it when this one dies."""
+    for number in range(50):
+        path = _CHECKOUT / ".metalswarm" / f"lab-test{number}.slot"
+        path.parent.mkdir(exist_ok=True)
+        lock = path.open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return _Slot(number, lock)
+    raise RuntimeError("50 test runs at once on one checkout")
+
+
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Six hosts, all off at first; gone at the end, also when a test fails or is interrupted."""
@@ -23,7 +47,8 @@ def lab() -> Iterator[Lab]:
         pytest.skip("a lab needs root")
     if lacking := missing():
         pytest.skip(f"a lab needs the Debian packages {' '.join(lacking)}: metalswarm lab install")
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    slot = _free_slot()
+    number = slot.number
     spec = LabSpec(
         name=f"test{number}",
         subnet=IPv4Network(f"10.78.{number}.0/24"),
@@ -31,9 +56,10 @@ def lab() -> Iterator[Lab]:
         directory=_CHECKOUT / ".metalswarm" / f"lab-test{number}",
     )
     lab = Lab.from_spec(spec)
-    lab.down()
-    try:
-        lab.up()
-        yield lab
-    finally:
+    with slot.lock:
         lab.down()
+        try:
+            lab.up()
+            yield lab
+        finally:
+            lab.down()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from lab.api import Lab
 from lab.bmc.client import PowerAct, ipmitool
+from lab.bmc.flags import boot_clock, read_flags, write_flags
 from lab.errors import LabError
 from lab.host import LabHost
 from metal.waiting import Pending, Run, wait_until
@@ -147,6 +149,29 @@ def test_a_third_install_that_nobody_claimed_is_refused(lab: Lab, host: LabHost)
     install(host)
     ssh(lab, "n1", "mkdir -p /var/lib/metalswarm && echo '{}' > /var/lib/metalswarm/marker.json")
     assert host.status().unclaimed == 0
+
+
+def test_boot_flags_end_after_a_minute_unless_told_to_stay(lab: Lab, host: LabHost) -> None:
+    flags = host.spec.bmc_directory / "bootflags"
+    pxe = ["raw", *["0x00", "0x08", "0x05", "0x80", "0x04", "0x00", "0x00", "0x00"]]
+    ipmitool(host.spec, lab.bmc_login, "raw", *["0x00", "0x08", "0x03", "0x00"])
+    ipmitool(host.spec, lab.bmc_login, *pxe)
+    assert 50 < read_flags(flags).expiry - boot_clock() <= 60
+    write_flags(flags, replace(read_flags(flags), expiry=int(boot_clock()) - 1))
+    assert "Boot Flag Invalid" in ipmitool(host.spec, lab.bmc_login, "chassis", "bootparam", "get", "5")
+    assert host.status().boot == "default"
+
+    ipmitool(host.spec, lab.bmc_login, "raw", *["0x00", "0x08", "0x03", "0x08"])
+    ipmitool(host.spec, lab.bmc_login, *pxe)
+    assert read_flags(flags).expiry == 0
+    assert host.status().boot == "pxe"
+
+
+def test_a_boot_option_that_is_unknown_or_too_short_is_refused(lab: Lab, host: LabHost) -> None:
+    for request, code in (("0x00 0x08 0x07 0x01", "0x80"), ("0x00 0x08 0x05 0x80 0x04", "0xc7")):
+        with pytest.raises(LabError) as refused:
+            ipmitool(host.spec, lab.bmc_login, "raw", *request.split())
+        assert code in str(refused.value)
 
 
 def test_a_lasting_pxe_installs_at_every_boot(lab: Lab, host: LabHost) -> None:

@@ -32,7 +32,7 @@ def traces(mark: str) -> dict[str, set[str]]:
         "nspawn": {str(path) for path in Path("/run/systemd").glob(f"**/*{mark}*")},
         "processes": processes,
         "packet filter": {line for line in _lines("iptables-save") if not line.startswith(("#", ":"))},
-        "forwarding": _lines("sysctl", "net.ipv4.ip_forward"),
+        "forwarding": _lines("sysctl", "net.ipv4.ip_forward", "fs.inotify.max_user_instances"),
     }
 
 
