@@ -31,8 +31,7 @@ def _fill(folder: Path) -> None:
     download = folder / "download"
     download.mkdir()
     with Step(f"taking the docker command out of the Debian package {_PACKAGE}"):
-        # apt drops to the user _apt for downloads and cannot write into a private folder.
-        _run(["apt-get", "-o", "APT::Sandbox::User=root", "download", _PACKAGE], download)
+        _download(download)
         packages = list(download.glob(f"{_PACKAGE}_*.deb"))
         if len(packages) != 1:
             raise ToolchainError(
@@ -51,6 +50,19 @@ def _fill(folder: Path) -> None:
     for member in _MEMBERS:
         (download / "tree" / member).rename(folder / Path(member).name)
     shutil.rmtree(download)
+
+
+def _download(folder: Path) -> None:
+    # apt drops to the user _apt for downloads and cannot write into a private folder.
+    argv = ["apt-get", "-o", "APT::Sandbox::User=root", "download", _PACKAGE]
+    try:
+        _run(argv, folder)
+    except ToolchainError:
+        if os.geteuid() != 0:
+            raise
+        # A fresh machine has no package lists, an old one has lists of files that are gone.
+        _run(["apt-get", "-q", "update"], folder)
+        _run(argv, folder)
 
 
 def _run(argv: list[str], folder: Path) -> None:
