@@ -46,7 +46,8 @@ def observe_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, probed: bool 
         remembered=remembered.installed if remembered else None,
         released_here=remembered is not None,
         wipe_remembered=bool(remembered and remembered.wipe),
-        probed=probed,
+        # A run that was cut short in its probe left the host on; nobody else started it.
+        probed=probed or bool(remembered and remembered.probing),
     )
 
 
@@ -61,6 +62,7 @@ def arm_boot(site: Site, wish: ChassisWish, ledger: Ledger) -> BootReport:
     decision = decide_boot(sight)
     if isinstance(decision, Probe):
         site.run.progress(f"{wish.host}: {decision.reason}")
+        ledger.note_probe(wish.host, under_way=True)
         _probe(site, wish)
         sight = observe_boot(site, wish, ledger, probed=True)
         decision = decide_boot(sight)
@@ -73,6 +75,7 @@ def arm_boot(site: Site, wish: ChassisWish, ledger: Ledger) -> BootReport:
     if wish.bmc:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
             bmc.set_boot_device(BootTarget.PXE if installing else BootTarget.DEFAULT, once=installing, efi=False)
+    ledger.note_probe(wish.host, under_way=False)
     # The ledger learns of an install only when the new system has shown itself; until then a crash arms it again.
     return BootReport("default", wish.generation if installing else _installed(sight))
 

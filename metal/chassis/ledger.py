@@ -18,12 +18,14 @@ class Entry:
 
     :ivar installed: generation it was last seen with.
     :ivar wipe: that life ended in a pool that asked for a reinstall on leaving.
+    :ivar probing: a probe was under way: it was started from its disk only to see who answers.
     :ivar machine_id: of its system; empty where it was never seen.
     :ivar host_key: likewise, as `type base64`.
     """
 
     installed: int
     wipe: bool = False
+    probing: bool = False
     machine_id: str = ""
     host_key: str = ""
 
@@ -49,6 +51,7 @@ class Ledger:
             return Entry(
                 installed=int(data["installed"]),
                 wipe=bool(data["wipe"]),
+                probing=bool(data["probing"]),
                 machine_id=str(data["machine_id"]),
                 host_key=str(data["host_key"]),
             )
@@ -73,6 +76,15 @@ class Ledger:
         before = self.read(host)
         if before is not None:
             self.write(host, replace(before, wipe=True))
+
+    def note_probe(self, host: str, *, under_way: bool) -> None:
+        """Note that a probe begins or has been decided on; a host of which nothing else is known leaves no line."""
+        before = self.read(host) or Entry(0)
+        after = replace(before, probing=under_way)
+        if after == Entry(0):
+            self.forget(host)
+        else:
+            self.write(host, after)
 
     def forget(self, host: str) -> None:
         self._path(host).unlink(missing_ok=True)

@@ -25,10 +25,13 @@ def begin_life(site: Site, access: Access, wish: ReadyWish, ledger: Ledger) -> R
     :raises HostError: as :func:`make_ready`; NOT_READY too when an install was due and the old system answers.
     """
     before = ledger.read(wish.host)
-    report = make_ready(site, access, wish)
-    if before is not None and before.machine_id and (before.wipe or before.installed < wish.generation):
-        old = replace(report, machine_id=before.machine_id, host_key=before.host_key)
-        prove_new_life(old, report, host=wish.host)
+
+    def prove(report: ReadyReport) -> None:
+        if before is not None and before.machine_id and (before.wipe or before.installed < wish.generation):
+            old = replace(report, machine_id=before.machine_id, host_key=before.host_key)
+            prove_new_life(old, report, host=wish.host)
+
+    report = make_ready(site, access, wish, prove=prove)
     ledger.write(wish.host, Entry(report.generation, machine_id=report.machine_id, host_key=report.host_key))
     return report
 

@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.engine
 
-PARTS = '''
+PARTS = """
 import json, os
 from pathlib import Path
 from pulumi.dynamic import Resource
@@ -54,9 +54,9 @@ class First(Resource, module="probe", name="First"):
 class Next(Resource, module="probe", name="Next"):
     def __init__(self, name, props, opts=None):
         super().__init__(NextLink(), name, {**props, "made": None}, opts)
-'''
+"""
 
-PROGRAM = '''
+PROGRAM = """
 import pulumi
 from parts import First, Next
 
@@ -65,7 +65,7 @@ for name, host in pulumi.Config().require_object("hosts").items():
     first = First(name, dict(inputs))
     if host.get("next", True):
         Next(name, {**inputs, "up": first.id})
-'''
+"""
 
 
 @pytest.fixture
@@ -103,7 +103,12 @@ def test_a_life_a_change_a_removal_and_a_destroy(chain):
     outcome, done = chain.up_with({"a": {"life": "g2", "size": 2}, "b": HOST})
     outcome.expect()
     of_a = [entry for entry in done if entry["host"] == "a"]
-    assert [entry.get("undo") or entry.get("act") for entry in of_a] == ["NextLink", "FirstLink", "FirstLink", "NextLink"]
+    assert [entry.get("undo") or entry.get("act") for entry in of_a] == [
+        "NextLink",
+        "FirstLink",
+        "FirstLink",
+        "NextLink",
+    ]
     assert {entry["why"] for entry in of_a if "undo" in entry} == {"NEW_LIFE"}
     assert [(entry["undo"], entry["why"]) for entry in done if entry["host"] == "c"] == [
         ("NextLink", "REMOVED"),
@@ -156,7 +161,7 @@ def test_a_host_on_hold_changes_nothing_until_the_hold_is_lifted(chain):
     assert (set(outcome.expect().changes), done) == ({"same"}, [])
 
 
-SETTLING = '''
+SETTLING = """
 import pulumi
 from components.settle import settle
 from parts import First, Next
@@ -173,9 +178,9 @@ async def main():
 
 
 pulumi.run(main)
-'''
+"""
 
-FAULT = '''
+FAULT = """
 from metal.errors import HostError, HostFault
 from providers.server import runtime
 import threading
@@ -189,7 +194,7 @@ def fail_or_wait(props):
         threading.Event().wait(0.5)  # long enough for the other one to have failed before
 
 
-'''
+"""
 
 
 def test_one_failing_host_stops_nobody_else_and_loses_nothing(chain):

@@ -51,7 +51,10 @@ def replicated_service(stack: LabStack, *, replicas: int) -> Iterator[list[str]]
     spec = {
         "Name": "probe",
         "TaskTemplate": {
-            "ContainerSpec": {"Image": IMAGE, "Command": ["/bin/busybox", "httpd", "-f", "-p", str(PORT), "-h", "/www"]},
+            "ContainerSpec": {
+                "Image": IMAGE,
+                "Command": ["/bin/busybox", "httpd", "-f", "-p", str(PORT), "-h", "/www"],
+            },
             "Placement": {"Constraints": ["node.role==worker"], "MaxReplicas": 1},
         },
         "Mode": {"Replicated": {"Replicas": replicas}},

@@ -17,9 +17,12 @@ import yaml
 from lab.api import Lab
 from metal.pki.authority import Authority
 from metal.pki.client import client_certificate
+from metal.pki.secrets import ClusterSecrets
+from metal.settings.fleet import Identity
 from tests.engine.project import CHECKOUT, Outcome, Project
+from tests.lab.containers import IMAGE
 
-__all__ = ["LabStack", "fleet_document"]
+__all__ = ["ApiRefusedError", "LabStack", "fleet_document"]
 
 SEED = base64.b64encode(bytes(range(32))).decode()
 MANAGER_KEY = "tests-only-stackengine-key-4711"
@@ -32,6 +35,10 @@ def fleet_document(lab: Lab, **changes: Any) -> dict[str, Any]:
     document = {**json.loads(text), "inventory": ["inventory.yaml"], **changes}
     document.pop("include", None)
     return document
+
+
+class ApiRefusedError(Exception):
+    """An HTTP API on a host said no."""
 
 
 class LabStack:
@@ -98,9 +105,7 @@ class LabStack:
 
     def ssh(self, host: str, command: str, *, check: bool = True) -> str:
         done = subprocess.run(
-            ["ssh", "-i", str(self.lab.ssh_key), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-            + ["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR", f"root@{self.address(host)}"]
-            + [command],
+            [*self._ssh_command(host), command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -142,6 +147,62 @@ class LabStack:
             }
             for node in nodes
         }
+
+    def consul(self, path: str, *, host: str = "n1", token: str | None = None) -> Any:
+        """GET on the Consul API of a host's own agent; the token goes in by standard input."""
+        token = token or self._secrets().management_token
+        ca = "--cacert /etc/consul.d/tls/ca.pem"
+        done = self._curl(host, f"{ca} https://localhost:8501{path}", f'header = "X-Consul-Token: {token}"')
+        return json.loads(done)
+
+    def stackengine(self, path: str, *, host: str = "n1") -> Any:
+        done = self._curl(
+            host, f"-k https://{self.address(host)}:8443{path}", f'header = "Authorization: Bearer {MANAGER_KEY}"'
+        )
+        return json.loads(done)
+
+    def derived_secrets(self) -> list[str]:
+        secrets = self._secrets()
+        tokens = [secrets.agent_token(f"n{i}") for i in range(1, 7)] + [
+            secrets.swarm_token(f"n{i}") for i in range(1, 7)
+        ]
+        return [SEED, secrets.gossip_key, secrets.management_token, *tokens]
+
+    def load_image(self, host: str, tar: Path) -> None:
+        with tar.open("rb") as content:
+            done = subprocess.run(
+                [*self._ssh_command(host), f"docker import - {IMAGE}"],
+                stdin=content,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert done.returncode == 0, done.stderr
+
+    def _secrets(self, cluster: str = "blue") -> ClusterSecrets:
+        return ClusterSecrets.derive(base64.b64decode(SEED), cluster, Identity())
+
+    def _curl(self, host: str, arguments: str, config: str) -> str:
+        done = subprocess.run(
+            [
+                *self._ssh_command(host),
+                f"curl --silent --show-error --fail-with-body --max-time 20 --config - {arguments}",
+            ],
+            input=config,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise ApiRefusedError(f"{host}: {arguments}: {done.stdout.strip()} {done.stderr.strip()}")
+        return done.stdout
+
+    def _ssh_command(self, host: str) -> list[str]:
+        options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "ConnectTimeout=5")
+        flags = [flag for option in (*options, "LogLevel=ERROR") for flag in ("-o", option)]
+        return ["ssh", "-i", str(self.lab.ssh_key), *flags, f"root@{self.address(host)}"]
 
     def links(self, outcome: Outcome, kind: str = "resourcePreEvent") -> list[tuple[str, str, str]]:
         """(operation, link, name) of every step on a resource of ours, in order; without those that stayed the same."""

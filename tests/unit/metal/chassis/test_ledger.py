@@ -35,3 +35,15 @@ def test_forgetting_twice_is_fine(tmp_path):
     ledger.forget("n1")
     ledger.forget("n1")
     assert ledger.read("n1") is None
+
+
+def test_a_probe_is_noted_without_inventing_a_life(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.note_probe("n1", under_way=True)
+    assert ledger.read("n1") == Entry(0, probing=True)
+    ledger.note_probe("n1", under_way=False)
+    assert ledger.read("n1") is None
+    ledger.write("n1", Entry(2, machine_id="abc"))
+    ledger.note_probe("n1", under_way=True)
+    ledger.note_probe("n1", under_way=False)
+    assert ledger.read("n1") == Entry(2, machine_id="abc")
