@@ -11,6 +11,7 @@ from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent
 from metal.cluster.consul.install import Installed, install, write_config
 from metal.cluster.consul.living import dialable_servers, find_living, living_api, member_api
 from metal.cluster.consul.observe import LocalFiles, MemberSeen, observe_files, observe_others, see_member
+from metal.cluster.consul.remove import step_down
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.tokens import ensure_tokens
 from metal.cluster.consul.wish import MemberReport, MemberWish
@@ -41,6 +42,8 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     """
     ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
     secrets = wish.secrets(site)
+    if not wish.server:
+        step_down(site, wish, ssh)
     installed = install(site, ssh, wish, secrets, expect=len(dialable_servers(site, wish)))
     act = _Ensuring(site, wish, ssh, secrets, installed)
     if wish.server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent, open_api
@@ -22,7 +23,7 @@ from metal.plan.verdict import Refuse, Wait
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["remove_member"]
+__all__ = ["remove_member", "step_down"]
 
 _SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
@@ -60,6 +61,13 @@ def remove_member(site: Site, wish: MemberWish, *, dissolving: bool) -> None:
         _part(site, wish, ssh)
     if ssh is not None:
         _clear(site, ssh)
+
+
+def step_down(site: Site, wish: MemberWish, ssh: Ssh) -> None:
+    """Take a host that is to be a client out of the raft that it still has data of; nothing when it has none."""
+    if not observe_files(ssh).raft:
+        return
+    remove_member(site, replace(wish, server=True), dissolving=False)
 
 
 def _reach(site: Site, wish: MemberWish) -> Ssh | None:

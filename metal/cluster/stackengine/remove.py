@@ -1,0 +1,132 @@
+"""Take one host out of the container manager: stopped there, deregistered by the living side, cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from metal.cluster.stackengine.driver import Driver, driver_for
+from metal.cluster.stackengine.plan import removal_waits_for
+from metal.cluster.stackengine.record import open_ring_record
+from metal.cluster.stackengine.ring import dialable, node_api, observe_ring, wanted_admins
+from metal.cluster.stackengine.wish import ManagerNodeWish
+from metal.cluster.turn import turn
+from metal.errors import ClusterError, HostError, HostFault, PlanRefused
+from metal.host.ssh import Ssh
+from metal.plan.verdict import Refuse, Wait
+from metal.site import Site
+from metal.waiting import Deadline, Pending, wait_until
+
+__all__ = ["remove_manager_node", "step_down"]
+
+_SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
+
+
+def remove_manager_node(site: Site, wish: ManagerNodeWish, *, dissolving: bool) -> None:
+    """Have the host no node of its container manager, and nothing of it left there; succeeds when it is gone.
+
+    A ring member goes only when the wanted ones are active without it (add before remove). A host that does not answer
+    within the deadline `evict` is deregistered by the ring all the same.
+
+    :param dissolving: the whole cluster goes away: nobody is told.
+    :raises PlanRefused: it is the last ring member of a cluster that stays.
+    :raises ClusterError: no ring member deregistered it within the deadline `manager`.
+    """
+    driver = driver_for(wish.driver)
+    ssh = _reach(site, wish)
+    if not dissolving:
+        if wish.admin:
+            seconds = site.fleet.deadlines.manager * max(1, len(wanted_admins(site, wish.cluster)))
+            with turn("stackengine", wish.cluster, host=wish.host, deadline=site.run.deadline(seconds)):
+                _deregister(site, driver, wish, ssh)
+        else:
+            _deregister(site, driver, wish, ssh)
+    if ssh is not None:
+        driver.clear(ssh, deadline=site.run.deadline(site.fleet.deadlines.manager))
+
+
+def step_down(site: Site, wish: ManagerNodeWish, ssh: Ssh) -> None:
+    """Take a host that is to be a plain node out of the ring that it still belongs to; nothing when it does not."""
+    driver = driver_for(wish.driver)
+    running = driver.observe(ssh)
+    if running is None or not running.admin:
+        return
+    remove_manager_node(site, replace(wish, admin=True), dissolving=False)
+
+
+def _reach(site: Site, wish: ManagerNodeWish) -> Ssh | None:
+    """The host, or None when it is given up or does not answer."""
+    facts = site.fleet.facts(wish.host)
+    if facts is not None and facts.lost:
+        return None
+    try:
+        return site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.evict))
+    except HostError as error:
+        if error.fault not in _SILENT:
+            raise
+        site.run.progress(f"{wish.host}: does not answer; the ring deregisters it")
+        return None
+
+
+def _deregister(site: Site, driver: Driver, wish: ManagerNodeWish, ssh: Ssh | None) -> None:
+    key = site.credentials.manager_key(wish.key)
+    deadline = site.run.deadline(site.fleet.deadlines.manager)
+    wanted = frozenset(wanted_admins(site, wish.cluster))
+    with open_ring_record(site, wish.cluster) as record:
+        names = [name for name in dialable(site, {*wanted, *record.read()}) if name != wish.host]
+        through = _await_permission(site, driver, wish, key, names, wanted, deadline)
+        if ssh is not None:
+            # First, so that it does not register again.
+            driver.stop(ssh, deadline=deadline)
+        with node_api(site, driver, through, key, deadline=deadline) as api:
+            api.remove(wish.host)
+        _await_forgotten(site, driver, wish, key, names, deadline)
+        record.remove(wish.host)
+
+
+def _await_permission(
+    site: Site,
+    driver: Driver,
+    wish: ManagerNodeWish,
+    key: str,
+    names: list[str],
+    wanted: frozenset[str],
+    deadline: Deadline,
+) -> str:
+    """The ring member to deregister the host through, once it may go."""
+
+    def probe() -> str | Pending:
+        ring, said = observe_ring(site, driver, names, key, deadline=deadline)
+        nodes = next(iter(ring.values()), ())
+        verdict = removal_waits_for(wish.host, admin=wish.admin, wanted=wanted, nodes=nodes)
+        if isinstance(verdict, Refuse):
+            raise PlanRefused(verdict.reason, host=wish.host, next_step=verdict.next_step)
+        if not ring:
+            return Pending("; ".join(said) or "the cluster has no other ring member")
+        return Pending(verdict.reason) if isinstance(verdict, Wait) else next(iter(ring))
+
+    return wait_until(
+        f"the ring can do without {wish.host}", probe, deadline=deadline, fail=_late(deadline), host=wish.host
+    )
+
+
+def _await_forgotten(
+    site: Site, driver: Driver, wish: ManagerNodeWish, key: str, names: list[str], deadline: Deadline
+) -> None:
+    def probe() -> bool | Pending:
+        ring, _ = observe_ring(site, driver, names, key, deadline=deadline)
+        still = [name for name, nodes in ring.items() if any(node.name == wish.host for node in nodes)]
+        return Pending(f"still listed by {', '.join(still)}") if still else True
+
+    wait_until(f"the ring has forgotten {wish.host}", probe, deadline=deadline, fail=_late(deadline), host=wish.host)
+
+
+def _late(deadline: Deadline) -> Callable[[str, str], ClusterError]:
+    def fail(what: str, seen: str) -> ClusterError:
+        return ClusterError(
+            f"not within {deadline.seconds:.0f} s: {what}",
+            seen=seen,
+            next_step="bring a ring member back (`systemctl status stackengine` there), then run again",
+        )
+
+    return fail
