@@ -13,7 +13,8 @@ from lab.machine.firmware import Disk
 
 __all__ = ["MachineDisk"]
 
-_MARKER = "var/lib/metalswarm/marker.json"
+_CLAIM = "var/lib/metalswarm"
+"""Folder of the life marker: made by whoever first takes the system over, and outlives the marker."""
 
 
 class MachineDisk:
@@ -34,7 +35,7 @@ class MachineDisk:
     def observe(self) -> Disk:
         image = self._image()
         installed = image is not None and image.exists()
-        claimed = installed and (self._disk / "upper" / _MARKER).exists()
+        claimed = installed and (self._disk / "upper" / _CLAIM).exists()
         return Disk(installed, claimed, 0 if claimed else self._count())
 
     def installs(self) -> int:

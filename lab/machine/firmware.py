@@ -22,7 +22,7 @@ class Disk:
     """What the machine's disk and its install counter say.
 
     :ivar installed: a whole system is on it.
-    :ivar claimed: that system was taken over by somebody: it holds a marker.
+    :ivar claimed: that system was taken over by somebody, who left the folder of the life marker on it.
     :ivar unclaimed: network installs in a row, the present system's included, that nobody claimed.
     """
 

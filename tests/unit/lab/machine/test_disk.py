@@ -48,6 +48,14 @@ def test_unclaimed_installs_add_up_until_one_is_claimed(disk: MachineDisk, tmp_p
     assert disk.installs() == 3
 
 
+def test_a_claim_that_was_given_up_still_counts(disk: MachineDisk, tmp_path: Path, image: Path) -> None:
+    disk.wipe()
+    disk.finish(image)
+    claim(tmp_path)
+    (tmp_path / "disk/upper/var/lib/metalswarm/marker.json").unlink()
+    assert disk.observe().claimed
+
+
 def test_the_counter_can_be_reset_without_forgetting_the_total(disk: MachineDisk) -> None:
     disk.wipe()
     disk.wipe()
