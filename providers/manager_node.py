@@ -60,11 +60,13 @@ class ManagerNode(Resource, module="metalswarm", name="ManagerNode"):
 
 def _wish(props: dict[str, Any]) -> ManagerNodeWish:
     from metal.cluster.stackengine import ManagerNodeWish
+    from metal.settings.fleet import ManagerDriver
 
     return ManagerNodeWish(
         host=str(props["host"]),
         access=pinned_access(props),
         cluster=str(props["cluster"]),
+        driver=ManagerDriver(props["driver"]),
         admin=bool(props["admin"]),
         key=str(props["key"]),
         artifact=artifact(props["artifact"]),

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from metal.chassis.power import read_power
 from metal.cluster.consul import CatalogMember, MemberWish, living_api, read_catalog
 from metal.cluster.docker import EngineSeen, observe_engine
-from metal.cluster.stackengine import ControllerNode, read_nodes
+from metal.cluster.stackengine import RingNode, read_nodes
 from metal.cluster.swarm.roster import read_swarm
 from metal.cluster.swarm.view import Node
 from metal.errors import Cancelled, MetalError
@@ -41,7 +41,7 @@ class _Answer(Generic[T]):
 class _ClusterAnswers:
     consul: _Answer[dict[str, CatalogMember]] = field(default_factory=_Answer)
     swarm: _Answer[tuple[Node, ...]] = field(default_factory=_Answer)
-    manager: _Answer[dict[str, ControllerNode]] = field(default_factory=_Answer)
+    manager: _Answer[dict[str, RingNode]] = field(default_factory=_Answer)
 
 
 def survey(site: Site) -> FleetSurvey:
@@ -121,7 +121,7 @@ def _life_of(host: str, nodes: tuple[Node, ...]) -> Node | None:
     return next((node for node in lives if node.ready), lives[0] if lives else None)
 
 
-def _manager_word(host: HostWish, answer: _Answer[dict[str, ControllerNode]]) -> Word:
+def _manager_word(host: HostWish, answer: _Answer[dict[str, RingNode]]) -> Word:
     if host.cluster is None or (answer.value is None and not answer.why):
         return NOT_ASKED
     node = (answer.value or {}).get(host.name)
@@ -129,7 +129,7 @@ def _manager_word(host: HostWish, answer: _Answer[dict[str, ControllerNode]]) ->
         return Word("no answer" if answer.why else "absent", False, answer.why)
     good = node.active and node.admin == host.is_container_manager
     role = "admin" if node.admin else "member"
-    return Word(role if good else f"{role}, {node.state}", good)
+    return Word(role if good else f"{role}, {'active' if node.active else 'inactive'}", good)
 
 
 def _strangers(site: Site, cluster: str, seen: _ClusterAnswers) -> list[str]:
