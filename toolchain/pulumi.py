@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from toolchain.release import PULUMI_VERSION, official_release
 __all__ = ["PULUMI_BUILD", "pulumi", "usable", "version_of"]
 
 _LEAST = (3, 259)
+_OFFICIAL_KEY = f"pulumi-{PULUMI_VERSION}-official"
 _LANGUAGE_HOST = "pulumi-language-python"
 _STAND_IN = ROOT / "toolchain" / "languagehost" / _LANGUAGE_HOST
 
@@ -35,10 +37,11 @@ def pulumi(cache: Cache | None = None) -> Path:
     cache = cache or Cache()
     if found := _on_path():
         return found
-    for key in (f"pulumi-{PULUMI_VERSION}-official", _built_key()):
-        if folder := cache.get(key):
-            return folder / "pulumi"
-    return _downloaded(cache) or _built(cache)
+    if folder := cache.get(_OFFICIAL_KEY):
+        return folder / "pulumi"
+    if cache.get(_built_key()) is None and (downloaded := _downloaded(cache)):
+        return downloaded
+    return _built(cache)
 
 
 def version_of(binary: Path) -> tuple[int, ...] | None:
@@ -78,9 +81,8 @@ def _downloaded(cache: Cache) -> Path | None:
     release = official_release()
     if release is None:
         return None
-    key = f"pulumi-{PULUMI_VERSION}-official"
     try:
-        return cache.fetch(key, lambda folder: release.unpack(folder, timeout=5)) / "pulumi"
+        return cache.fetch(_OFFICIAL_KEY, lambda folder: release.unpack(folder, timeout=5)) / "pulumi"
     except ToolchainError as error:
         if error.step.startswith("checking"):
             raise
@@ -93,14 +95,14 @@ def _built_key() -> str:
 
 
 def _built(cache: Cache) -> Path:
-    return cache.fetch(_built_key(), _build) / "pulumi"
+    folder = cache.fetch(_built_key(), _build)
+    _link_language_host(folder)
+    return folder / "pulumi"
 
 
 def _build(folder: Path) -> None:
     binary = folder / "pulumi"
     PULUMI_BUILD.build(binary)
-    # The engine looks for a language host beside its own binary; the official one is in the official bundle only.
-    (folder / _LANGUAGE_HOST).symlink_to(_STAND_IN)
     version = version_of(binary)
     if not usable(version):
         raise ToolchainError(
@@ -108,3 +110,18 @@ def _build(folder: Path) -> None:
             cause=f"`pulumi version` answers {version}, expected {PULUMI_VERSION}",
             cure="report it with the output of `go version`; install the official release meanwhile",
         )
+
+
+def _link_language_host(folder: Path) -> None:
+    """Put the stand-in beside the binary, where the engine looks; the official one is in the official bundle only.
+
+    Done at each use and relative, because a cache is copied and restored elsewhere.
+    """
+    link = folder / _LANGUAGE_HOST
+    target = os.path.relpath(_STAND_IN, folder)
+    if link.is_symlink() and os.readlink(link) == target:
+        return
+    new = folder / f".{_LANGUAGE_HOST}.{os.getpid()}"
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(link)

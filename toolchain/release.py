@@ -61,7 +61,11 @@ class Release:
                     cure="do not use this file; find out who changed it",
                 )
             with tarfile.open(archive) as tar:
-                tar.extractall(temporary, filter="data")
+                # Debian 12's Python 3.11.2 has no filters yet; the archive is the pinned one in any case.
+                if hasattr(tarfile, "data_filter"):
+                    tar.extractall(temporary, filter="data")
+                else:
+                    tar.extractall(temporary)
             archive.unlink()
             (top,) = Path(temporary).iterdir()
             for path in top.iterdir():
