@@ -32,16 +32,20 @@ def lab(
     context: typer.Context,
     name: Annotated[str, typer.Option(help="Names its interface and namespace.")] = _STANDARD.name,
     hosts: Annotated[int, typer.Option(help="Number of machines.")] = _STANDARD.hosts,
-    subnet: Annotated[str, typer.Option(help="Of the hosts; .1 is the mirror.")] = str(_STANDARD.subnet),
-    bmc_base: Annotated[str, typer.Option(help="BMC of host i is at this address plus i.")] = str(_STANDARD.bmc_base),
+    subnet: Annotated[
+        IPv4Network, typer.Option(parser=IPv4Network, metavar="CIDR", help="Of the hosts; .1 is the mirror.")
+    ] = _STANDARD.subnet,
+    bmc_base: Annotated[
+        IPv4Address, typer.Option(parser=IPv4Address, metavar="ADDRESS", help="BMC of host i is at this plus i.")
+    ] = _STANDARD.bmc_base,
     directory: Annotated[Path | None, typer.Option(help="The lab's state.", show_default=".metalswarm/<name>")] = None,
 ) -> None:
     """Describe the lab; without options it is the one of the dev stack."""
     context.obj = LabSpec(
         name=name,
         hosts=hosts,
-        subnet=IPv4Network(subnet),
-        bmc_base=IPv4Address(bmc_base),
+        subnet=subnet,
+        bmc_base=bmc_base,
         directory=(directory or _STANDARD.directory.with_name(name)).absolute(),
     )
 

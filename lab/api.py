@@ -87,11 +87,13 @@ class Lab:
 
         :raises LabError: when a part cannot be built, or a lab of another description stands in the directory.
         """
+        wanted = set(parts)
         changed = []
-        self._refuse_unable()
+        self._refuse_without_root()
+        self._refuse_without_packages()
         with self._locked():
             self._settle_spec()
-            for part in (part for part in Part if part in set(parts)):
+            for part in (part for part in Part if part in wanted):
                 self._run.progress(f"lab {self.spec.name}: {part}")
                 if self._part_up(part):
                     changed.append(part)
@@ -107,6 +109,7 @@ class Lab:
         """
         wanted = set(parts)
         changed: list[Part] = []
+        self._refuse_without_root()
         with self._locked():
             for part in (part for part in reversed(Part) if part in wanted and part is not Part.IMAGE):
                 self._run.progress(f"lab {self.spec.name}: {part} down")
@@ -167,9 +170,12 @@ class Lab:
         return self.spec.directory / "lab.json"
 
     @staticmethod
-    def _refuse_unable() -> None:
+    def _refuse_without_root() -> None:
         if os.geteuid() != 0:
             raise LabError("a lab needs root", next_step="it makes namespaces, links and mounts; run this as root")
+
+    @staticmethod
+    def _refuse_without_packages() -> None:
         if lacking := missing():
             raise LabError(f"Debian packages are missing: {' '.join(lacking)}", next_step="metalswarm lab install")
 

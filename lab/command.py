@@ -9,12 +9,17 @@ from typing import IO
 
 from lab.errors import LabError
 
-__all__ = ["namespaced", "output", "run"]
+__all__ = ["bound_to_us", "namespaced", "output", "run"]
 
 
 def namespaced(argv: Sequence[str]) -> list[str]:
     """`argv` in mount and process namespaces of its own, ended with whoever runs it."""
     return ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", *argv]
+
+
+def bound_to_us(argv: Sequence[str]) -> list[str]:
+    """`argv`, killed when this process ends, however it ends."""
+    return ["setpriv", "--pdeathsig", "KILL", *argv]
 
 
 def run(

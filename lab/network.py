@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from lab.command import output, run
+from lab.command import output
 from lab.errors import LabError
 from lab.spec import LabSpec
 
@@ -19,37 +19,43 @@ _UPLINK = "uplink"
 
 
 def network_up(spec: LabSpec) -> bool:
-    return _has_namespace(spec) and _address(spec) == str(spec.mirror_address)
+    """Whether every piece stands and is connected."""
+    return (
+        _has_namespace(spec)
+        and _link(BRIDGE, spec.switch) is not None
+        and (_link(_UPLINK, spec.switch) or {}).get("master") == BRIDGE
+        and _address(spec) == str(spec.mirror_address)
+    )
 
 
 def ensure_network(spec: LabSpec) -> bool:
-    """Switch and interface; True when something was made.
+    """Make the pieces that are missing, leaving hosts on the others connected; True when something was made.
 
-    :raises LabError: when the subnet or the interface's name belongs to something else.
+    :raises LabError: when the subnet belongs to something else.
     """
     if network_up(spec):
         return False
     _refuse_overlap(spec)
-    remove_network(spec)
-    try:
+    inside = ["ip", "-netns", spec.switch]
+    if not _has_namespace(spec):
         output(["ip", "netns", "add", spec.switch])
-        inside = ["ip", "-netns", spec.switch]
+    if _link(BRIDGE, spec.switch) is None:
         output([*inside, "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])
-        output([*inside, "link", "set", BRIDGE, "up"])
+    output([*inside, "link", "set", BRIDGE, "up"])
+    if _link(_UPLINK, spec.switch) is None:
+        if _link(spec.interface) is not None:
+            output(["ip", "link", "delete", spec.interface])
         output(["ip", "link", "add", spec.interface, "type", "veth", "peer", "name", _UPLINK, "netns", spec.switch])
-        output([*inside, "link", "set", _UPLINK, "master", BRIDGE, "up"])
-        output(["ip", "address", "add", f"{spec.mirror_address}/{spec.subnet.prefixlen}", "dev", spec.interface])
-        output(["ip", "link", "set", spec.interface, "up"])
-    except BaseException:
-        remove_network(spec)
-        raise
+    output([*inside, "link", "set", _UPLINK, "master", BRIDGE, "up"])
+    output(["ip", "address", "replace", f"{spec.mirror_address}/{spec.subnet.prefixlen}", "dev", spec.interface])
+    output(["ip", "link", "set", spec.interface, "up"])
     return True
 
 
 def remove_network(spec: LabSpec) -> bool:
     """True when something was removed."""
     removed = False
-    if _address(spec) is not None:
+    if _link(spec.interface) is not None:
         output(["ip", "link", "delete", spec.interface])
         removed = True
     if _has_namespace(spec):
@@ -62,12 +68,19 @@ def _has_namespace(spec: LabSpec) -> bool:
     return any(line.split()[0] == spec.switch for line in output(["ip", "netns", "list"]).splitlines() if line.strip())
 
 
+def _link(name: str, namespace: str | None = None) -> dict[str, object] | None:
+    """What `ip link` says of an interface; None when there is none of that name."""
+    inside = ["-netns", namespace] if namespace else []
+    links: list[dict[str, object]] = json.loads(output(["ip", "-json", *inside, "link", "show"]))
+    return next((link for link in links if link.get("ifname") == name), None)
+
+
 def _address(spec: LabSpec) -> str | None:
-    """The interface's address, "" when it has none, None when there is no such interface."""
-    if run(["ip", "link", "show", "dev", spec.interface], stdout=-3, stderr=-3).returncode:
-        return None
-    (interface,) = json.loads(output(["ip", "-json", "-4", "address", "show", "dev", spec.interface])) or [{}]
-    return next((entry["local"] for entry in interface.get("addr_info", ())), "")
+    """The address of the lab's interface on this machine."""
+    for interface in json.loads(output(["ip", "-json", "-4", "address", "show"])):
+        if interface.get("ifname") == spec.interface:
+            return next((entry["local"] for entry in interface.get("addr_info", ())), None)
+    return None
 
 
 def _refuse_overlap(spec: LabSpec) -> None:

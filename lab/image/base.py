@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from lab.cache import locked, made_once
-from lab.command import namespaced, run
+from lab.command import bound_to_us, namespaced, run
 from lab.errors import LabError
 from lab.image.recipe import PACKAGES, customise, image_key
 from lab.image.source import SUITE, machine_source
@@ -28,19 +28,12 @@ def ensure_image(cache: Path, run_: Run) -> Path:
         run_.progress(f"image: installing a Debian {SUITE} base system, about a minute")
         root = partial / "root"
         log = cache / "image.log"
+        include = f"--include={','.join(PACKAGES)}"
+        debootstrap = ["debootstrap", "--variant=minbase", include, SUITE, str(root), source.uri]
         with log.open("wb") as output:
             result = run(
                 # Own namespaces: what debootstrap mounts and starts goes with it, also when it is killed.
-                namespaced(
-                    [
-                        "debootstrap",
-                        "--variant=minbase",
-                        f"--include={','.join(PACKAGES)}",
-                        SUITE,
-                        str(root),
-                        source.uri,
-                    ]
-                ),
+                bound_to_us(namespaced(debootstrap)),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -71,6 +71,20 @@ def test_up_again_changes_nothing_and_repairs_what_is_missing(lab: Lab, spec: La
     assert mirror_answers(spec) is None
 
 
+def test_a_network_cut_by_hand_is_mended_under_running_hosts(lab: Lab, spec: LabSpec) -> None:
+    beside = Lab.from_spec(spec)
+    beside.up()
+    host = beside.host("n1")
+    host.set_boot("pxe")
+    host.power(PowerAct.ON)
+    host.wait_for_ssh()
+    subprocess.run(["ip", "link", "delete", spec.interface], check=True)
+    assert not host.ssh_answers()
+    assert Part.NETWORK in beside.up()
+    host.wait_for_ssh(seconds=10)
+    assert beside.up() == []
+
+
 def test_two_labs_side_by_side_share_nothing_but_the_cache(lab: Lab, spec: LabSpec) -> None:
     beside = Lab.from_spec(spec)
     beside.up()
