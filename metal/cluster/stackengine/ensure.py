@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metal.cluster.stackengine.driver import Driver, NodeSettings, driver_for
-from metal.cluster.stackengine.plan import Found, RegisterWith, RingSight, decide_seed, missing_registrations
+from metal.cluster.stackengine.plan import RingSight, Start, decide_seed, missing_registrations
 from metal.cluster.stackengine.record import RingRecord, open_ring_record
 from metal.cluster.stackengine.remove import step_down
 from metal.cluster.stackengine.ring import dialable, observe_ring, wanted_admins
@@ -50,12 +50,11 @@ def _bring(
 ) -> ManagerNodeReport:
     deadline = site.run.deadline(site.fleet.deadlines.manager)
     decision = _await_decision(site, driver, ssh, wish, key, record, deadline)
-    seed = decision.seed if isinstance(decision, RegisterWith) else None
     site.run.progress(f"{wish.host}: container manager: {decision.reason}")
-    if wish.admin and seed is None:
+    if wish.admin and decision.seed is None:
         # Before the ring exists: a run that ends in between must not let another host found a second one.
         record.add(wish.host, wish.address)
-    settings = NodeSettings(key, wish.admin, seed, wish.address, wish.artifact)
+    settings = NodeSettings(key, wish.admin, decision.seed, wish.address, wish.artifact)
     driver.ensure(ssh, settings, deadline=deadline)
     version = _await_registration(site, driver, ssh, wish, key, deadline)
     return ManagerNodeReport(wish.host, wish.cluster, wish.admin, version)
@@ -63,10 +62,10 @@ def _bring(
 
 def _await_decision(
     site: Site, driver: Driver, ssh: Ssh, wish: ManagerNodeWish, key: str, record: RingRecord, deadline: Deadline
-) -> Found | RegisterWith:
+) -> Start:
     said: list[str] = []
 
-    def probe() -> Found | RegisterWith | Pending:
+    def probe() -> Start | Pending:
         recorded = frozenset(name for name in record.read() if name == wish.host or _may_live(site, name))
         names = [name for name in dialable(site, {*wanted_admins(site, wish.cluster), *recorded}) if name != wish.host]
         ring, said[:] = observe_ring(site, driver, names, key, deadline=deadline)
@@ -83,7 +82,7 @@ def _await_decision(
             f"or delete metalswarm/{wish.cluster}/ring/ in Consul, and run again",
         )
 
-    decided: Found | RegisterWith = wait_until(
+    decided: Start = wait_until(
         f"a container manager to register {wish.host} with", probe, deadline=deadline, fail=fail, host=wish.host
     )
     return decided

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from metal.cluster.stackengine.driver import RingNode, Running
 from metal.plan.verdict import Refuse, Wait
 
-__all__ = ["Found", "RegisterWith", "RingSight", "decide_seed", "missing_registrations", "removal_waits_for"]
+__all__ = ["RingSight", "Start", "decide_seed", "missing_registrations", "removal_waits_for"]
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,14 @@ class RingSight:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Start without a seed: found the ring, or go on with the one that this host founded."""
+class Start:
+    """:ivar seed: address of the ring member to start with; None founds the ring, or goes on with the one founded."""
 
+    seed: str | None
     reason: str
 
 
-@dataclass(frozen=True)
-class RegisterWith:
-    """Start with that seed.
-
-    :ivar seed: address of a ring member.
-    """
-
-    seed: str
-    reason: str
-
-
-def decide_seed(sight: RingSight) -> Found | RegisterWith | Wait:
+def decide_seed(sight: RingSight) -> Start | Wait:
     """Whom the node starts with. A setting that still holds is kept, so that nothing restarts for a better one.
 
     A second ring is never founded while members of the first are recorded, whether they answer or not.
@@ -58,22 +48,22 @@ def decide_seed(sight: RingSight) -> Found | RegisterWith | Wait:
         running is not None and running.has_data and running.admin == sight.admin and running.bind == sight.address
     )
     if settled and running is not None and sight.host in sight.recorded and sight.admin and running.seed is None:
-        return Found("founded the ring")
+        return Start(None, "founded the ring")
     if settled and running is not None and running.seed in sight.living.values() and running.seed is not None:
-        return RegisterWith(running.seed, "is set up with a ring member that lives")
+        return Start(running.seed, "is set up with a ring member that lives")
     if sight.living:
         names = sorted(sight.living)
         # Members spread over the ring, each always at the same place as long as the ring is the same.
         name = names[0] if sight.admin else names[zlib.crc32(sight.host.encode()) % len(names)]
-        return RegisterWith(sight.living[name], f"registers with {name}")
+        return Start(sight.living[name], f"registers with {name}")
     others = sorted(sight.recorded - {sight.host})
     if settled and running is not None and sight.host in sight.recorded and running.seed is not None:
-        return RegisterWith(running.seed, "was in the ring; none of its members answers now")
+        return Start(running.seed, "was in the ring; none of its members answers now")
     if others:
         return Wait(f"the ring has members ({', '.join(others)}), none of them answers")
     if not sight.admin:
         return Wait("no ring member answers yet")
-    return Found("there is no ring yet")
+    return Start(None, "there is no ring yet")
 
 
 def missing_registrations(
