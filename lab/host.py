@@ -12,6 +12,7 @@ from lab.bmc.module import ensure_module
 from lab.bmc.service import answers, bmc_daemon, ensure_bmc
 from lab.errors import LabError
 from lab.machine.disk import MachineDisk
+from lab.machine.mainboard import NETWORK_BOOT_FAULT
 from lab.machine.power import is_on, pull_power
 from lab.spec import HostSpec, LabSpec
 from metal.waiting import Deadline, Pending, Run, wait_until
@@ -91,6 +92,14 @@ class LabHost:
     def kill(self) -> bool:
         """Take the machine's power away without its BMC."""
         return pull_power(self._lab, self.spec, deadline=self._deadline)
+
+    def ignore_network_boot(self, ignore: bool = True) -> None:
+        """Make the firmware boot from disk whatever the boot device is, as one with a wrong boot order does."""
+        fault = self.spec.machine_directory / NETWORK_BOOT_FAULT
+        if ignore:
+            fault.touch()
+        else:
+            fault.unlink(missing_ok=True)
 
     def reset_counter(self) -> None:
         self._disk.reset_counter()

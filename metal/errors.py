@@ -105,6 +105,7 @@ class HostFault(StrEnum):
     HOST_KEY = "host key"
     COMMAND = "command failed"
     NOT_READY = "not ready"
+    OLD_SYSTEM = "old system"
     NOT_OURS = "not ours"
     TIMEOUT = "timeout"
 

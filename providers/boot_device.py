@@ -23,10 +23,14 @@ class BootDeviceProvider(Link):
         return f"{props['host']}/{props['life']}"
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-        from metal.chassis.boot import arm_boot
+        from metal.chassis.boot import arm_boot, keep_boot
 
         owner = str(props["owner"])
-        report = arm_boot(process.site(owner), chassis_wish(props), process.ledger(owner))
+        site, wish = process.site(owner), chassis_wish(props)
+        if "installed" in before:
+            report = keep_boot(site, wish, int(before["installed"]))
+        else:
+            report = arm_boot(site, wish, process.ledger(owner))
         return {"device": report.device, "installed": report.installed}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:

@@ -28,11 +28,14 @@ class HostReadyProvider(Link):
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.chassis.life import begin_life
+        from metal.chassis.wish import ChassisWish
 
         owner = str(props["owner"])
+        site = process.site(owner)
         # Within a life the key that was seen first stays the only one; a new life begins with a first contact.
         access = pinned_access({**props, "host_key": before.get("host_key")})
-        return _outputs(begin_life(process.site(owner), access, _wish(props), process.ledger(owner)))
+        chassis = None if "machine_id" in before else ChassisWish.of(site.fleet.hosts[str(props["host"])], owner)
+        return _outputs(begin_life(site, access, _wish(props), process.ledger(owner), chassis))
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.host.ready import observe_ready

@@ -13,14 +13,17 @@ import sys
 from enum import Enum
 from pathlib import Path
 
-from lab.bmc.flags import boot_clock, read_flags, write_flags
+from lab.bmc.flags import BootFlags, boot_clock, read_flags, write_flags
 from lab.machine.cgroups import ensure_cgroups
 from lab.machine.disk import MachineDisk
 from lab.machine.firmware import Boot, decide_boot
 from lab.machine.installer import MachineConfig, install_system
 from lab.machine.system import REBOOT_STATUS, boot_command, end_everything, start_system
 
-__all__ = ["Mainboard"]
+__all__ = ["NETWORK_BOOT_FAULT", "Mainboard"]
+
+NETWORK_BOOT_FAULT = "ignores-network-boot"
+"""File whose presence makes the firmware boot from disk whatever the boot flags say; they are used up all the same."""
 
 _WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP)
 
@@ -51,7 +54,8 @@ class Mainboard:
         config = self._config
         flags_path = Path(config.flags)
         flags = read_flags(flags_path)
-        decision = decide_boot(flags, self._disk.observe(), limit=config.install_limit, now=boot_clock())
+        obeyed = BootFlags() if (self._directory / NETWORK_BOOT_FAULT).exists() else flags
+        decision = decide_boot(obeyed, self._disk.observe(), limit=config.install_limit, now=boot_clock())
         write_flags(flags_path, flags.consumed())
         self._say(f"{decision}")
         if decision in (Boot.NO_SYSTEM, Boot.REFUSED):

@@ -9,13 +9,13 @@ from metal.chassis.ledger import Ledger
 from metal.chassis.observe import observe_marker, observe_power
 from metal.chassis.wish import ChassisWish
 from metal.errors import HostError, HostFault
-from metal.plan.boot import BootSight, Install, MarkerSight, Probe, Refuse, decide_boot
+from metal.plan.boot import BootSight, Decision, Install, Keep, MarkerSight, Probe, Refuse, decide_again, decide_boot
 from metal.settings.access import BmcAddress
 from metal.settings.fleet import PowerWish
 from metal.site import Site
 from metal.waiting import Pending, wait_until
 
-__all__ = ["BootReport", "arm_boot", "disarm_boot", "lasting_device", "observe_boot"]
+__all__ = ["BootReport", "arm_boot", "boot_again", "disarm_boot", "keep_boot", "lasting_device", "observe_boot"]
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,45 @@ def arm_boot(site: Site, wish: ChassisWish, ledger: Ledger) -> BootReport:
     decision = decide_boot(sight)
     if isinstance(decision, Probe):
         site.run.progress(f"{wish.host}: {decision.reason}")
-        ledger.note_probe(wish.host, under_way=True)
+        ledger.note_probe(wish.host)
         _probe(site, wish)
         sight = observe_boot(site, wish, ledger, probed=True)
         decision = decide_boot(sight)
-    if isinstance(decision, Refuse):
-        raise HostError(
-            decision.reason, fault=HostFault.NOT_OURS, host=wish.host, seen=_seen(sight), next_step=decision.next_step
-        )
-    installing = isinstance(decision, Install)
-    site.run.progress(f"{wish.host}: {decision.reason}{': installing' if installing else ''}")
+    installing = _set_device(site, wish, sight, decision)
+    # The ledger learns of an install only when the new system has shown itself; until then a crash arms it again.
+    ledger.note_boot(wish.host, wish.life, installing=installing)
+    return BootReport("default", wish.generation if installing else _installed(sight))
+
+
+def keep_boot(site: Site, wish: ChassisWish, installed: int) -> BootReport:
+    """Within a life nothing is decided anew: only a lasting boot device goes back to its default.
+
+    A pending one-shot stays: it may be the install that begins this life.
+
+    :param installed: as the life began.
+    """
     if wish.bmc:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
-            bmc.set_boot_device(BootTarget.PXE if installing else BootTarget.DEFAULT, once=installing, efi=False)
-    ledger.note_probe(wish.host, under_way=False)
-    # The ledger learns of an install only when the new system has shown itself; until then a crash arms it again.
-    return BootReport("default", wish.generation if installing else _installed(sight))
+            if not bmc.boot_device().once:
+                bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
+    return BootReport("default", installed)
+
+
+def boot_again(site: Site, wish: ChassisWish, ledger: Ledger) -> bool:
+    """For a life whose system was waited for in vain in an earlier run: set the boot device for another try.
+
+    :returns: whether power has to act on it; False where the host answers by now, or may only be waited for.
+    :raises HostError: as :func:`arm_boot`.
+    """
+    known = ledger.read(wish.host)
+    armed = known is not None and known.armed == wish.life
+    sight = observe_boot(site, wish, ledger)
+    decision = decide_again(sight, armed=armed)
+    if isinstance(decision, Keep):
+        site.run.progress(f"{wish.host}: {decision.reason}")
+        return False
+    _set_device(site, wish, sight, decision)
+    return True
 
 
 def disarm_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, superseded: bool) -> None:
@@ -98,6 +121,20 @@ def lasting_device(site: Site, bmc: BmcAddress) -> str:
     with site.bmcs.open(bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
         device = session.boot_device()
     return "default" if device.once else device.target.value
+
+
+def _set_device(site: Site, wish: ChassisWish, sight: BootSight, decision: Decision) -> bool:
+    """Refuse, or set the boot device that was decided on; True when it is an install."""
+    if isinstance(decision, Refuse):
+        raise HostError(
+            decision.reason, fault=HostFault.NOT_OURS, host=wish.host, seen=_seen(sight), next_step=decision.next_step
+        )
+    installing = isinstance(decision, Install)
+    site.run.progress(f"{wish.host}: {decision.reason}{': installing' if installing else ''}")
+    if wish.bmc:
+        with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
+            bmc.set_boot_device(BootTarget.PXE if installing else BootTarget.DEFAULT, once=installing, efi=False)
+    return installing
 
 
 def _probe(site: Site, wish: ChassisWish) -> None:

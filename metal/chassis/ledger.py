@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from metal.errors import HostError, HostFault
 
@@ -21,6 +22,8 @@ class Entry:
     :ivar probing: a probe was under way: it was started from its disk only to see who answers.
     :ivar machine_id: of its system; empty where it was never seen.
     :ivar host_key: likewise, as `type base64`.
+    :ivar armed: the life for which an install was armed and whose system has not shown itself yet; empty for none.
+    :ivar missed: the life whose system was waited for in vain; empty for none.
     """
 
     installed: int
@@ -28,6 +31,8 @@ class Entry:
     probing: bool = False
     machine_id: str = ""
     host_key: str = ""
+    armed: str = ""
+    missed: str = ""
 
 
 class Ledger:
@@ -54,6 +59,8 @@ class Ledger:
                 probing=bool(data["probing"]),
                 machine_id=str(data["machine_id"]),
                 host_key=str(data["host_key"]),
+                armed=str(data.get("armed", "")),
+                missed=str(data.get("missed", "")),
             )
         except (ValueError, KeyError, TypeError):
             raise HostError(
@@ -77,10 +84,20 @@ class Ledger:
         if before is not None:
             self.write(host, replace(before, wipe=True))
 
-    def note_probe(self, host: str, *, under_way: bool) -> None:
-        """Note that a probe begins or has been decided on; a host of which nothing else is known leaves no line."""
-        before = self.read(host) or Entry(0)
-        after = replace(before, probing=under_way)
+    def note_probe(self, host: str) -> None:
+        """Note that a probe begins."""
+        self._change(host, probing=True)
+
+    def note_boot(self, host: str, life: str, *, installing: bool) -> None:
+        """Note that the first boot of a life is decided on; a host of which nothing else is known leaves no line."""
+        self._change(host, probing=False, armed=life if installing else "", missed="")
+
+    def note_missed(self, host: str, life: str) -> None:
+        """Note that this life's system was waited for in vain, so that the next run does more than wait."""
+        self._change(host, missed=life)
+
+    def _change(self, host: str, **what: Any) -> None:
+        after = replace(self.read(host) or Entry(0), **what)
         if after == Entry(0):
             self.forget(host)
         else:

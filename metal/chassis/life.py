@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metal.bmc.protocol import Power
+from metal.chassis.boot import boot_again
 from metal.chassis.ledger import Entry, Ledger
 from metal.chassis.observe import observe_power
+from metal.chassis.power import reach_power
+from metal.chassis.wish import ChassisWish
 from metal.errors import BmcError, HostError, HostFault
 from metal.host.plan import prove_new_life
 from metal.host.ready import make_ready, release_host
@@ -19,19 +22,31 @@ __all__ = ["begin_life", "end_life"]
 _SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
 
-def begin_life(site: Site, access: Access, wish: ReadyWish, ledger: Ledger) -> ReadyReport:
+def begin_life(
+    site: Site, access: Access, wish: ReadyWish, ledger: Ledger, chassis: ChassisWish | None = None
+) -> ReadyReport:
     """Wait until the host is ready, prove a reinstall where one was due, and note the life in the ledger.
 
-    :raises HostError: as :func:`make_ready`; NOT_READY too when an install was due and the old system answers.
+    :param chassis: for a life that has not been ready yet. Where an earlier run waited for it in vain, the boot that
+        begins it is tried again first.
+    :raises HostError: as :func:`make_ready`; OLD_SYSTEM too when an install was due and the old system answers.
     """
     before = ledger.read(wish.host)
+    if chassis and before and before.missed == wish.life and boot_again(site, chassis, ledger):
+        reach_power(site, chassis, ledger)
 
     def prove(report: ReadyReport) -> None:
         if before is not None and before.machine_id and (before.wipe or before.installed < wish.generation):
             old = replace(report, machine_id=before.machine_id, host_key=before.host_key)
             prove_new_life(old, report, host=wish.host)
 
-    report = make_ready(site, access, wish, prove=prove)
+    try:
+        report = make_ready(site, access, wish, prove=prove)
+    except HostError as error:
+        if chassis and error.fault in (*_SILENT, HostFault.OLD_SYSTEM):
+            ledger.note_missed(wish.host, wish.life)
+            _add_power(site, chassis, error)
+        raise
     ledger.write(wish.host, Entry(report.generation, machine_id=report.machine_id, host_key=report.host_key))
     return report
 
@@ -58,6 +73,17 @@ def end_life(
             return
         error.next_step = "make it reachable, switch it off, or set lost: true in the inventory to give it up"
         raise
+
+
+def _add_power(site: Site, chassis: ChassisWish, error: HostError) -> None:
+    """What the BMC says of a host that does not answer tells a dark chassis from a hanging system."""
+    if chassis.bmc is None or error.fault not in _SILENT:
+        return
+    try:
+        power = f"chassis power is {observe_power(site, chassis.bmc)}"
+    except BmcError as silent:
+        power = f"its BMC: {silent.what}"
+    error.seen = f"{error.seen}; {power}" if error.seen else power
 
 
 def _is_off(site: Site, bmc: BmcAddress) -> bool:

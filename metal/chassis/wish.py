@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from metal.settings.access import Access, BmcAddress
-from metal.settings.fleet import OnLeave, PowerWish
+from metal.settings.fleet import HostWish, OnLeave, PowerWish
 
 __all__ = ["ChassisWish"]
 
@@ -32,3 +33,23 @@ class ChassisWish:
     bmc: BmcAddress | None
     on_leave: OnLeave
     on_destroy: OnLeave
+
+    @classmethod
+    def of(cls, host: HostWish, owner: str) -> Self:
+        """What the settings want of a host in a pool.
+
+        :param owner: `project/stack`.
+        """
+        return cls(
+            host=host.name,
+            owner=owner,
+            life=host.life,
+            generation=host.generation,
+            blank=host.blank,
+            lost=host.lost,
+            power=host.power,
+            access=host.access,
+            bmc=host.bmc,
+            on_leave=host.on_leave,
+            on_destroy=host.on_destroy,
+        )

@@ -87,7 +87,7 @@ def claim(found: Marker | None, wish: ReadyWish, facts: Facts) -> tuple[Claim, M
     """Whose host it is, and the marker that has to be on it.
 
     :raises HostError: NOT_OURS: claimed by another owner, for another host, or copied from another system;
-        NOT_READY: a system of an earlier generation: the reinstall did not happen.
+        OLD_SYSTEM: one of an earlier generation: the reinstall did not happen.
     """
     marker = Marker(
         owner=wish.owner,
@@ -134,11 +134,14 @@ def claim(found: Marker | None, wish: ReadyWish, facts: Facts) -> tuple[Claim, M
     if installs < wish.generation:
         raise HostError(
             "the reinstall did not happen: the host still runs an earlier system",
-            fault=HostFault.NOT_READY,
+            fault=HostFault.OLD_SYSTEM,
             host=wish.host,
             tried=[f"looked for generation {wish.generation}"],
             seen=f"marker of generation {found.generation} by {found.owner}, life {found.life}",
-            next_step="look at the console for why it did not boot from the network, then run again",
+            next_step=(
+                "look at its console and boot order for why it did not boot from the network; the next run arms the "
+                "network boot again"
+            ),
         )
     # "At least n installs": a lowered number does not undo one.
     marker = replace(marker, generation=max(installs, wish.generation))
@@ -157,7 +160,7 @@ def released(found: Marker | None, *, owner: str, host: str, wipe: bool) -> Mark
 def prove_new_life(before: ReadyReport, after: ReadyReport, *, host: str | None = None) -> None:
     """Insist that a reinstall made a new system: both machine-id and host key must differ.
 
-    :raises HostError: NOT_READY, naming what stayed the same.
+    :raises HostError: OLD_SYSTEM, naming what stayed the same.
     """
     same = []
     if before.machine_id == after.machine_id:
@@ -167,7 +170,7 @@ def prove_new_life(before: ReadyReport, after: ReadyReport, *, host: str | None 
     if same:
         raise HostError(
             "the reinstall is not proven: the system has kept what a new one makes anew",
-            fault=HostFault.NOT_READY,
+            fault=HostFault.OLD_SYSTEM,
             host=host,
             tried=["machine-id and SSH host key, before and after"],
             seen="the same: " + ", ".join(same),

@@ -43,6 +43,7 @@ def make_ready(
 
     :param prove: called before the claim with what is about to be reported; what it raises leaves the host unclaimed.
     :raises HostError: UNREACHABLE, AUTH, HOST_KEY: it cannot be reached as named; NOT_READY: with every shortfall;
+        OLD_SYSTEM: it was to be reinstalled and was not;
         NOT_OURS: another machine or another owner; TIMEOUT: its package manager stays busy.
     :raises Cancelled: the run was cancelled.
     """

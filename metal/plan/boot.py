@@ -18,6 +18,7 @@ __all__ = [
     "Probe",
     "Refuse",
     "SeenMarker",
+    "decide_again",
     "decide_boot",
 ]
 
@@ -124,6 +125,26 @@ def decide_boot(sight: BootSight) -> Decision:
             f"{decision.reason}, and it has no BMC to be installed through", "set generation: 0 to take it as it is"
         )
     return decision
+
+
+def decide_again(sight: BootSight, *, armed: bool) -> Decision:
+    """Decide on the boot of a life that was begun, and whose system was waited for in vain.
+
+    :param armed: an install was armed for it, so nothing that its disks hold is to be kept.
+    """
+    marker = sight.marker
+    if not isinstance(marker, MarkerSight):
+        decision = decide_boot(sight)
+        if armed and isinstance(decision, Refuse) and marker.state == "released":
+            return Install("still runs the system that was to be replaced", cycle=sight.power_on)
+        return decision
+    if marker is MarkerSight.ABSENT:
+        return Keep("answers by now, which its ready state judges")
+    if armed:
+        return Install("was to be installed and did not come up", cycle=sight.power_on)
+    if not sight.power_on:
+        return BootDisk("went off before it came up")
+    return Keep("is on, and is waited for once more")
 
 
 def _last_life(sight: BootSight) -> _Ours | None:

@@ -108,7 +108,7 @@ def test_what_is_not_right_is_refused_and_leaves_the_marker(site: Site, access: 
     for wish, fault in [
         (replace(WISH, owner="other/stack"), HostFault.NOT_OURS),
         (replace(WISH, macs=("02:00:00:00:00:99",)), HostFault.NOT_OURS),
-        (replace(WISH, generation=2, life="g2"), HostFault.NOT_READY),
+        (replace(WISH, generation=2, life="g2"), HostFault.OLD_SYSTEM),
         (replace(WISH, os=("rocky-9",)), HostFault.NOT_READY),
         (replace(WISH, cpus=10_000), HostFault.NOT_READY),
     ]:

@@ -39,11 +39,28 @@ def test_forgetting_twice_is_fine(tmp_path):
 
 def test_a_probe_is_noted_without_inventing_a_life(tmp_path):
     ledger = Ledger(tmp_path)
-    ledger.note_probe("n1", under_way=True)
+    ledger.note_probe("n1")
     assert ledger.read("n1") == Entry(0, probing=True)
-    ledger.note_probe("n1", under_way=False)
+    ledger.note_boot("n1", "g1", installing=False)
     assert ledger.read("n1") is None
     ledger.write("n1", Entry(2, machine_id="abc"))
-    ledger.note_probe("n1", under_way=True)
-    ledger.note_probe("n1", under_way=False)
+    ledger.note_probe("n1")
+    ledger.note_boot("n1", "g2", installing=False)
     assert ledger.read("n1") == Entry(2, machine_id="abc")
+
+
+def test_an_install_in_vain_is_remembered_beside_the_life_before(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.write("n1", Entry(1, machine_id="abc"))
+    ledger.note_boot("n1", "g2", installing=True)
+    ledger.note_missed("n1", "g2")
+    assert ledger.read("n1") == Entry(1, machine_id="abc", armed="g2", missed="g2")
+    ledger.note_boot("n1", "g3", installing=True)
+    assert ledger.read("n1") == Entry(1, machine_id="abc", armed="g3"), "another life has not been waited for"
+
+
+def test_a_line_of_an_earlier_version_is_read(tmp_path):
+    (tmp_path / "n1.json").write_text(
+        '{"installed": 1, "wipe": false, "probing": false, "machine_id": "abc", "host_key": "ssh-ed25519 AAAA"}'
+    )
+    assert Ledger(tmp_path).read("n1") == Entry(1, machine_id="abc", host_key="ssh-ed25519 AAAA")

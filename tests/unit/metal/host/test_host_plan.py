@@ -115,7 +115,7 @@ class TestClaim:
     def test_an_earlier_generation_means_that_no_reinstall_happened(self, state: MarkerState) -> None:
         with pytest.raises(HostError, match="reinstall did not happen") as caught:
             claim(replace(OURS, generation=1, life="g1", state=state), WISH, FACTS)
-        assert caught.value.fault is HostFault.NOT_READY
+        assert caught.value.fault is HostFault.OLD_SYSTEM
 
     def test_another_owners_claim_is_refused(self) -> None:
         with pytest.raises(HostError, match="claimed by lab/dev") as caught:
@@ -170,7 +170,7 @@ class TestProof:
     def test_what_stayed_the_same_is_named(self, after: dict[str, str], named: str) -> None:
         with pytest.raises(HostError, match=named) as caught:
             prove_new_life(self.BEFORE, replace(self.BEFORE, **after), host="n1")  # type: ignore[arg-type]
-        assert caught.value.fault is HostFault.NOT_READY
+        assert caught.value.fault is HostFault.OLD_SYSTEM
 
 
 def test_wish_and_report_survive_the_way_through_an_engine() -> None:
