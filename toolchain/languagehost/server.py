@@ -48,7 +48,9 @@ class LanguageHost(LanguageServer):
 
         self.program = program
         request.args[:] = [self._engine]
-        return super().Run(request, context)  # type: ignore[no-untyped-call]
+        response = super().Run(request, context)  # type: ignore[no-untyped-call]
+        # What went wrong has been logged; an error in the response would be shown a second time.
+        return language_pb2.RunResponse(bail=True) if response.error else response
 
     def Handshake(self, request: Any, context: Any) -> Any:
         if request.engine_address:
