@@ -29,7 +29,7 @@ MANAGER_KEY = "tests-only-stackengine-key-4711"
 
 
 def fleet_document(lab: Lab, **changes: Any) -> dict[str, Any]:
-    """The dev stack's wishes, on this lab's addresses: blue with n1-n3 managing and n4, n5 working, n6 spare and off."""
+    """The dev stack on this lab: blue with n1-n3 managing and n4, n5 working; n6 spare and off."""
     document = yaml.safe_load((CHECKOUT / "Pulumi.dev.yaml").read_text())["config"]["metalswarm:fleet"]
     text = json.dumps(document).replace("10.77.0.", str(lab.spec.subnet.network_address).rsplit(".", 1)[0] + ".")
     document = {**json.loads(text), "inventory": ["inventory.yaml"], **changes}

@@ -4,13 +4,18 @@ UNKNOWN = object()
 
 
 def verdict(seen, wish, **kw):
-    return compare(
-        seen, wish, replaces=("up",), quiet=("host_key",), is_unknown=lambda value: value is UNKNOWN, **kw
-    )
+    return compare(seen, wish, replaces=("up",), quiet=("host_key",), is_unknown=lambda value: value is UNKNOWN, **kw)
 
 
 def test_what_the_wire_does_to_values_is_undone():
-    wire = {"port": 22.0, "skew": 0.5, "jump": None, "macs": [1.0, None], "__provider": "x", "deep": {"a": None, "n": 3.0}}
+    wire = {
+        "port": 22.0,
+        "skew": 0.5,
+        "jump": None,
+        "macs": [1.0, None],
+        "__provider": "x",
+        "deep": {"a": None, "n": 3.0},
+    }
     assert plain(wire) == {"port": 22, "skew": 0.5, "macs": [1, None], "deep": {"n": 3}}
 
 
