@@ -23,6 +23,7 @@ class Local:
 
     :ivar name: the host name it reports to the managers.
     :ivar swarm: id of the swarm it is in; None where it is in none or does not know.
+    :ivar role: None where it has none, or while it changes.
     :ivar error: what the engine complains about; empty when it does not.
     :ivar managers: addresses of the managers it knows, `ip:port`.
     """
@@ -102,14 +103,14 @@ class View:
 
 
 def observe_local(ssh: Ssh, api: DockerApi) -> Local:
-    """Ask an engine about its membership; the id of a worker's swarm is read from its node certificate.
+    """Ask an engine about its membership, and read its node certificate, which alone names a worker's swarm.
 
     :raises EngineSilent: the engine does not answer.
-    Source: swarmkit, ca/certificates.go: the certificate's organisation is the cluster's id.
+    Source: swarmkit, ca/certificates.go: organisation is the cluster's id, organisational unit the role.
     """
     info = api.info()
     local = _local(info)
-    if local.state in (LocalState.INACTIVE, LocalState.PENDING) or local.swarm is not None:
+    if local.state in (LocalState.INACTIVE, LocalState.PENDING):
         return local
     content = ssh.read(f"{info.get('DockerRootDir', '/var/lib/docker')}/swarm/certificates/swarm-node.crt")
     return _local(info, certificate=content) if content else local
@@ -130,26 +131,36 @@ def _local(info: Mapping[str, Any], certificate: bytes | None = None) -> Local:
     if state is LocalState.INACTIVE:
         return Local(str(info["Name"]), state)
     cluster = (said.get("Cluster") or {}).get("ID") or None
-    active = state is LocalState.ACTIVE
-    role = (Role.MANAGER if said.get("ControlAvailable") else Role.WORKER) if active else None
+    role = (Role.MANAGER if said.get("ControlAvailable") else Role.WORKER) if state is LocalState.ACTIVE else None
+    if certificate:
+        organisation, unit = _subject(certificate)
+        cluster = cluster or organisation
+        # A demoted manager shows no control at once and fetches its worker's certificate later, from another manager.
+        # Until it has it, it is neither, and a further demotion could leave it nobody to ask.
+        if role is not None and unit != f"swarm-{role}":
+            role = None
     return Local(
         name=str(info["Name"]),
         state=state,
         node=said.get("NodeID") or None,
-        swarm=cluster or (_organisation(certificate) if certificate else None),
+        swarm=cluster,
         role=role,
         error=str(said.get("Error") or ""),
         managers=tuple(str(one["Addr"]) for one in said.get("RemoteManagers") or []),
     )
 
 
-def _organisation(certificate: bytes) -> str | None:
+def _subject(certificate: bytes) -> tuple[str | None, str | None]:
+    """Organisation and organisational unit."""
     try:
         subject = x509.load_pem_x509_certificate(certificate).subject
     except ValueError:
-        return None
-    names = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return str(names[0].value) if names else None
+        return None, None
+    found = [
+        subject.get_attributes_for_oid(oid) for oid in (NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    ]
+    organisation, unit = (str(names[0].value) if names else None for names in found)
+    return organisation, unit
 
 
 def _node(entry: Mapping[str, Any]) -> Node:

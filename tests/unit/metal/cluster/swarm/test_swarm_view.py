@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from metal.cluster.swarm.labels import merged_labels
 from metal.cluster.swarm.turn import turn
@@ -57,6 +62,35 @@ def test_every_local_state_is_read(state: LocalState) -> None:
     assert local.state is state
     assert local.role is (Role.MANAGER if state is LocalState.ACTIVE else None)
     assert (local.swarm is None) == (state is LocalState.INACTIVE)
+
+
+def node_certificate(unit: str) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "swarm1"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
+        ]
+    )
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=90))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    ("control", "unit", "role"),
+    [
+        (True, "swarm-manager", Role.MANAGER),
+        (False, "swarm-worker", Role.WORKER),
+        (False, "swarm-manager", None),
+        (True, "swarm-worker", None),
+    ],
+)
+def test_a_node_between_two_roles_has_none(control: bool, unit: str, role: Role | None) -> None:
+    said = {"LocalNodeState": "active", "NodeID": "x", "ControlAvailable": control}
+    local = _local({"Name": "n1", "Swarm": said}, certificate=node_certificate(unit))
+    assert local.role is role
+    assert local.swarm == "swarm1"
 
 
 def test_unknown_local_state_is_an_error() -> None:
