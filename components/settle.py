@@ -44,3 +44,6 @@ async def settle() -> None:
         raise pulumi.RunError(
             "\n".join([*lines, "The rest went on. See each one's own error below, and run the same command again."])
         )
+    # The SDK looks at its list before the registration of the stack's outputs has entered it; empty, it would end the
+    # program without them.
+    manager.rpcs.append(asyncio.ensure_future(asyncio.sleep(0)))
