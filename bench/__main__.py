@@ -30,13 +30,13 @@ EMPTY = "import pulumi\n"
 
 TEXT = """# Benchmarks
 
-Written by `make bench`. Each figure is a ratio of two things measured in turn in the same run, since machines differ and
-are noisy; seconds are given to make the ratios readable. This run: {cores} cores, {memory} GiB of memory, {births} births
-of each size, {previews} previews of each program, packages cached.
+Written by `make bench`. Each figure is a ratio of two things measured in turn in the same run, since machines differ
+and are noisy; seconds are given to make the ratios readable. This run: {cores} cores, {memory} GiB of memory, {births}
+births of each size, {previews} previews of each program, packages cached.
 
 {table}
-- *Six hosts* become a swarm of three managers and three workers with Consul and the container manager on each; *one host*
-  becomes a swarm of its own with the same layers. Both begin with every host powered off and nothing on its disks.
+- *Six hosts* become a swarm of three managers and three workers with Consul and the container manager on each; *one
+  host* becomes a swarm of its own with the same layers. Both begin with every host off and nothing on its disks.
 - *Empty program* is a Pulumi Python program that only imports the SDK, on the same engine and state backend.
 """
 
@@ -55,7 +55,7 @@ def main() -> int:
         cores=os.cpu_count(), memory=round(memory), births=BIRTHS, previews=PREVIEWS, table=markdown(figures)
     )
     (CHECKOUT / "docs" / "benchmarks.md").write_text(text)
-    print(markdown(figures))
+    sys.stdout.write(markdown(figures))
     return 0 if all(figure.met for figure in figures) else 1
 
 

@@ -58,15 +58,21 @@ def _pulumi(folder: Path, *arguments: str) -> str:
             ["PATH: has no pulumi; allowed: a folder with the Pulumi CLI"],
             next_step="install Pulumi, or, for the demo, run: . .metalswarm/demo/env",
         )
-    done = subprocess.run(
-        [pulumi, *arguments, "--non-interactive"],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_PULUMI_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [pulumi, *arguments, "--non-interactive"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PULUMI_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SettingsError(
+            [f"pulumi {' '.join(arguments[:2])}: no answer within {_PULUMI_SECONDS} s"],
+            next_step="see whether the stack's backend can be reached",
+        ) from None
     if done.returncode:
         raise SettingsError(
             [f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}"],

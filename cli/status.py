@@ -24,7 +24,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
-    """Ask the hosts, their BMCs, Consul, the swarm and the container manager. Ends with 1 where one is not as wanted."""
+    """Ask hosts, BMCs, Consul, the swarm and the container manager. Ends with 1 where one is not as wanted."""
     from cli.stack import open_stack
     from metal.site import Site
     from metal.survey import survey

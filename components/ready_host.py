@@ -22,7 +22,9 @@ class ReadyHost(pulumi.ComponentResource):
     def __init__(self, host: HostWish, fleet: Fleet, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("metalswarm:index:ReadyHost", host.name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
-        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), own)
+        # The first link stands for the machine: while it is protected, neither a removal nor a new life can begin.
+        guarded = pulumi.ResourceOptions(parent=self, protect=host.protected)
+        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), guarded)
         power = Power(host.name, power_inputs(host, fleet.owner, boot.id), own)
         self.ready: HostReady | None = None
         if host.power is PowerWish.ON:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pulumi
-from providers.manager_node import ManagerNode
 
 from components.inputs import cluster_inputs, manager_node_inputs
 from components.swarm_cluster import SwarmCluster
 from metal.settings.fleet import ClusterWish, Fleet
 from providers.formed import RingFormed
 from providers.host_ready import HostReady
+from providers.manager_node import ManagerNode
 
 __all__ = ["StackEngine"]
 

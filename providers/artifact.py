@@ -10,6 +10,10 @@ __all__ = ["artifact"]
 
 
 def artifact(data: dict[str, Any]) -> Artifact:
+    """Undo what :mod:`components.inputs` does to absent values.
+
+    :param data: the input; an artifact that the settings do not name has no resource that asks for it.
+    """
     return Artifact(
         version=str(data["version"]),
         url=str(data["url"]),

@@ -55,6 +55,7 @@ class BootDeviceProvider(Link):
             process.site(wish.owner),
             wish,
             process.ledger(wish.owner),
+            installed=int(props["installed"]),
             superseded=process.leaving(wish.host) is Leaving.NEW_LIFE,
         )
 

@@ -13,6 +13,10 @@ __all__ = ["chassis_wish"]
 
 
 def chassis_wish(props: dict[str, Any]) -> ChassisWish:
+    """The wish of BootDevice and Power; what the inventory says of a lost or blank host is read as it is now.
+
+    :param props: inputs or outputs; they name the BMC, so that a chain goes down when the inventory has lost its host.
+    """
     bmc = props.get("bmc")
     facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
     return ChassisWish(

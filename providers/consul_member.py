@@ -51,7 +51,7 @@ class ConsulMemberProvider(Link):
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
-    """Outputs: `node_id` (the same for every life of the host), `membership` (gossip's verdict: passing, critical, absent)."""
+    """Outputs: `node_id` (the same for every life of the host), `membership` (gossip: passing, critical, absent)."""
 
     node_id: pulumi.Output[str]
     membership: pulumi.Output[str]

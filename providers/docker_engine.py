@@ -61,6 +61,7 @@ class DockerEngine(Resource, module="metalswarm", name="DockerEngine"):
     endpoint: pulumi.Output[str]
     certificate: pulumi.Output[str]
     not_after: pulumi.Output[str]
+    running: pulumi.Output[bool]
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         computed = dict.fromkeys(("engine_version", "endpoint", "certificate", "not_after", "running"))

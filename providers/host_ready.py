@@ -47,6 +47,11 @@ class HostReadyProvider(Link):
             return {"condition": seen.condition}
         return _outputs(seen.report)
 
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        # Silence heals or is the power link's to mend; a marker that is gone or another's has to be claimed or told.
+        condition = str(olds.get("condition", ""))
+        return ("condition",) if condition == "unclaimed" or condition.startswith("claimed by ") else ()
+
     def undo(self, props: dict[str, Any]) -> None:
         from metal.chassis.life import end_life
 
@@ -64,6 +69,7 @@ class HostReadyProvider(Link):
             pinned_access(props),
             _wish(props),
             process.ledger(owner),
+            machine_id=str(props["machine_id"]),
             wipe=wipe,
             bmc=facts.bmc if facts else None,
             lost=bool(facts and facts.lost),
@@ -76,6 +82,8 @@ class HostReady(Resource, module="metalswarm", name="HostReady"):
     host_key: pulumi.Output[str]
     machine_id: pulumi.Output[str]
     os: pulumi.Output[str]
+    arch: pulumi.Output[str]
+    cpus: pulumi.Output[int]
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         computed = dict.fromkeys(("host_key", "machine_id", "os", "arch", "cpus"))

@@ -16,7 +16,7 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from metal.errors import BmcFault, HostFault, MetalError
+from metal.errors import BmcFault, Cancelled, HostFault, MetalError
 from metal.plan.difference import compare, plain
 from providers import process
 
@@ -56,10 +56,15 @@ class Link(ResourceProvider):
         raise NotImplementedError
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
-        """Live values of the outputs beyond the echoed inputs."""
+        """Live values of the outputs beyond the echoed inputs; the same as :meth:`act` gave where nothing changed."""
         return {}
 
     def refusals(self, olds: dict[str, Any], news: dict[str, Any]) -> list[CheckFailure]:
+        """What a preview has to refuse.
+
+        :param olds: inputs of the last run; empty for a resource that does not exist yet.
+        :param news: inputs of this run; members may be unknown.
+        """
         return []
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
@@ -67,6 +72,7 @@ class Link(ResourceProvider):
         return ()
 
     def extra_replaces(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        """Inputs that ask for a new life of the link for more than being different; never asked under a hold."""
         return ()
 
     def configure(self, req: ConfigureRequest) -> None:
@@ -74,7 +80,7 @@ class Link(ResourceProvider):
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         process.remember("host" if "host" in news else "cluster", str(news.get("host") or news.get("cluster")))
-        return CheckResult(news, self.refusals(plain(olds or {}), news))
+        return CheckResult(news, self.refusals(plain(olds or {}), plain(news)))
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         seen, wish = plain(olds), plain(news)
@@ -97,7 +103,9 @@ class Link(ResourceProvider):
         return CreateResult(self.identity(wish), self._carry_out(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(self._carry_out(plain(news), plain(olds)))
+        before = plain(olds)
+        # What a hold put off has no outputs yet: its first update begins its life.
+        return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         seen = plain(props)
@@ -106,11 +114,12 @@ class Link(ResourceProvider):
         try:
             known = {key: value for key, value in props.items() if key != "condition"}
             return ReadResult(id_, {**known, **self.look(seen)})
+        except Cancelled:
+            raise
         except MetalError as error:
             # One raising read stops the refresh of every other resource, so what cannot be asked is reported instead.
-            kind = getattr(error, "fault", None)
             process.warn(f"{error}\n  kept: the values known from before")
-            return ReadResult(id_, {**dict(props), "condition": "unreachable" if kind in _SILENT else str(error.what)})
+            return ReadResult(id_, {**dict(props), "condition": _condition(error)})
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         seen = plain(props)
@@ -139,3 +148,9 @@ class Link(ResourceProvider):
             return ""
         facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
         return (facts.hold or "") if facts else ""
+
+
+def _condition(error: MetalError) -> str:
+    """One or two words that stay the same for as long as the failure does."""
+    fault = getattr(error, "fault", None)
+    return "unreachable" if fault in _SILENT else str(fault or "not known")

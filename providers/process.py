@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
     from metal.site import Site
 
-__all__ = ["asked_for", "configure", "leaving", "ledger", "remember", "site", "warn"]
+__all__ = ["configure", "leaving", "ledger", "remember", "site", "warn"]
 
 _lock = threading.Lock()
 _config: dict[str, str] = {}
@@ -64,6 +64,7 @@ def site(owner: str) -> Site:
 
 
 def ledger(owner: str) -> Ledger:
+    """What this workstation knows of the hosts of one stack, in the project's ignored folder."""
     from metal.chassis.ledger import Ledger
 
     return Ledger(Path.cwd() / ".metalswarm" / "ledger" / owner.replace("/", "."))
@@ -78,11 +79,6 @@ def remember(kind: str, name: str) -> None:
 def warn(line: str) -> None:
     """Keep a line as a warning of the resource at hand."""
     runtime.warn(line)
-
-
-def asked_for(kind: str, name: str) -> bool:
-    with _lock:
-        return (kind, name) in _asked
 
 
 def leaving(host: str) -> Leaving:

@@ -61,6 +61,7 @@ class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):
     swarm_id: pulumi.Output[str]
     node_id: pulumi.Output[str]
     endpoint: pulumi.Output[str]
+    membership: pulumi.Output[str]
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         computed = dict.fromkeys(("swarm_id", "node_id", "endpoint", "membership"))

@@ -103,16 +103,19 @@ def boot_again(site: Site, wish: ChassisWish, ledger: Ledger) -> bool:
     return True
 
 
-def disarm_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, superseded: bool) -> None:
+def disarm_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, installed: int, superseded: bool) -> None:
     """End a life: boot device back to its default. What is known of the host is forgotten with its last life.
 
+    :param installed: generation that the life which ends has reported.
     :param superseded: another life of ours follows.
     :raises BmcError: the BMC does not answer, unless the inventory says `lost: true`.
     """
     if wish.bmc and not wish.lost:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
             bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
-    if not superseded:
+    if superseded:
+        ledger.note_installed(wish.host, installed)
+    else:
         ledger.forget(wish.host)
 
 

@@ -78,12 +78,6 @@ class Ledger:
         fresh.write_text(json.dumps(asdict(entry)) + "\n", encoding="utf-8")
         fresh.replace(path)
 
-    def ask_for_wipe(self, host: str) -> None:
-        """Note that the life which ends asks for a reinstall before the next; nothing where no life is known."""
-        before = self.read(host)
-        if before is not None:
-            self.write(host, replace(before, wipe=True))
-
     def note_probe(self, host: str) -> None:
         """Note that a probe begins."""
         self._change(host, probing=True)
@@ -95,6 +89,15 @@ class Ledger:
     def note_missed(self, host: str, life: str) -> None:
         """Note that this life's system was waited for in vain, so that the next run does more than wait."""
         self._change(host, missed=life)
+
+    def note_installed(self, host: str, generation: int) -> None:
+        """Note what a life that ends was installed with, where less is known here: the state saw every workstation.
+
+        Nothing while an install is armed: that life ends without having shown itself.
+        """
+        before = self.read(host) or Entry(0)
+        if not before.armed and before.installed < generation:
+            self._change(host, installed=generation)
 
     def _change(self, host: str, **what: Any) -> None:
         after = replace(self.read(host) or Entry(0), **what)

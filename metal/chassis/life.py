@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metal.bmc.protocol import Power
+from metal.bmc.protocol import BootTarget, Power
 from metal.chassis.boot import boot_again
 from metal.chassis.ledger import Entry, Ledger
 from metal.chassis.observe import observe_power
@@ -47,22 +47,36 @@ def begin_life(
             ledger.note_missed(wish.host, wish.life)
             _add_power(site, chassis, error)
         raise
+    if chassis and chassis.bmc and before and before.armed == wish.life:
+        _spend_override(site, chassis.bmc)
     ledger.write(wish.host, Entry(report.generation, machine_id=report.machine_id, host_key=report.host_key))
     return report
 
 
 def end_life(
-    site: Site, access: Access, wish: ReadyWish, ledger: Ledger, *, wipe: bool, bmc: BmcAddress | None, lost: bool
+    site: Site,
+    access: Access,
+    wish: ReadyWish,
+    ledger: Ledger,
+    *,
+    machine_id: str,
+    wipe: bool,
+    bmc: BmcAddress | None,
+    lost: bool,
 ) -> None:
     """Let go of the host, so that whoever comes next may take it.
 
     A host that is switched off cannot be told; its claim stays on its disk, and the ledger knows better.
 
+    :param access: with the host key of the life that ends.
+    :param machine_id: of its system; with the key, what a reinstall has to differ from.
     :param wipe: the next life must begin with an install.
     :raises HostError: it is on, or may be, and cannot be reached: a claim must not be left behind unsaid.
     """
-    if wipe:
-        ledger.ask_for_wipe(wish.host)
+    # Another workstation may have begun this life: what is remembered here is what the state says, not an older line.
+    known = ledger.read(wish.host)
+    installed = max(known.installed if known else 0, wish.generation)
+    ledger.write(wish.host, Entry(installed, wipe=wipe, machine_id=machine_id, host_key=access.host_key or ""))
     if lost:
         return
     try:
@@ -73,6 +87,13 @@ def end_life(
             return
         error.next_step = "make it reachable, switch it off, or set lost: true in the inventory to give it up"
         raise
+
+
+def _spend_override(site: Site, bmc: BmcAddress) -> None:
+    """The install is done. A BMC that kept the one-shot network boot would do it again at the next power on."""
+    with site.bmcs.open(bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
+        if session.boot_device().once:
+            session.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
 
 
 def _add_power(site: Site, chassis: ChassisWish, error: HostError) -> None:

@@ -87,7 +87,7 @@ def claim(found: Marker | None, wish: ReadyWish, facts: Facts) -> tuple[Claim, M
     """Whose host it is, and the marker that has to be on it.
 
     :raises HostError: NOT_OURS: claimed by another owner, for another host, or copied from another system;
-        OLD_SYSTEM: one of an earlier generation: the reinstall did not happen.
+        OLD_SYSTEM: one of an earlier generation, or left by us to be reinstalled: the reinstall did not happen.
     """
     marker = Marker(
         owner=wish.owner,
@@ -131,13 +131,17 @@ def claim(found: Marker | None, wish: ReadyWish, facts: Facts) -> tuple[Claim, M
         )
     # Installs are counted by owner: another owner's count says nothing about ours.
     installs = found.generation if ours else 0
-    if installs < wish.generation:
+    # What our own last life left to be reinstalled is not taken over, whatever it counts.
+    if installs < wish.generation or (ours and free and found.wipe):
         raise HostError(
             "the reinstall did not happen: the host still runs an earlier system",
             fault=HostFault.OLD_SYSTEM,
             host=wish.host,
             tried=[f"looked for generation {wish.generation}"],
-            seen=f"marker of generation {found.generation} by {found.owner}, life {found.life}",
+            seen=(
+                f"marker of generation {found.generation} by {found.owner}, life {found.life}"
+                f"{', left to be reinstalled' if found.wipe else ''}"
+            ),
             next_step=(
                 "look at its console and boot order for why it did not boot from the network; the next run arms the "
                 "network boot again"

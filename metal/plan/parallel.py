@@ -34,15 +34,15 @@ def advice(fleet: Fleet, env: Mapping[str, str]) -> list[str]:
     lines = []
     needed = needed_operations(fleet)
     given = env.get("PULUMI_PARALLEL", "")
-    if given.isdigit() and 0 < int(given) < needed:
+    if given.isdigit() and int(given) < needed:
         raise PlanRefused(
             f"PULUMI_PARALLEL={given} lets managers block each other: {needed} operations may wait for one another",
             next_step=f"set PULUMI_PARALLEL to at least {max(needed, len(fleet.hosts))}",
         )
     if not given.isdigit():
         lines.append(
-            f"PULUMI_PARALLEL is not set: on a small machine fewer than the {needed} operations that may wait for one "
-            f"another run at once. Set PULUMI_PARALLEL={max(64, len(fleet.hosts))} (see .envrc)."
+            f"PULUMI_PARALLEL is not set to a number: on a small machine fewer than the {needed} operations that may "
+            f"wait for one another run at once. Set PULUMI_PARALLEL={max(64, len(fleet.hosts))} (see .envrc)."
         )
     if env.get("PULUMI_CONTINUE_ON_ERROR", "").lower() not in ("1", "true"):
         lines.append(

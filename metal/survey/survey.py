@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from metal.chassis.power import read_power
@@ -110,10 +110,15 @@ def _host_survey(
         power=held or power_word(host, power.value, power.why),
         ready=held or ready_word(host, ready),
         engine=held or engine_word(host, engine.value, engine.why),
-        consul=consul_word(host, (members.value or {}).get(host.name), members.why),
-        swarm=swarm_word(host, _life_of(host.name, nodes.value or ()), nodes.why),
-        manager=_manager_word(host, managed),
+        consul=_unless_held(host, consul_word(host, (members.value or {}).get(host.name), members.why)),
+        swarm=_unless_held(host, swarm_word(host, _life_of(host.name, nodes.value or ()), nodes.why)),
+        manager=_unless_held(host, _manager_word(host, managed)),
     )
+
+
+def _unless_held(host: HostWish, word: Word) -> Word:
+    """What the cluster says of a host on hold is shown and not held against it: nobody may put it right."""
+    return replace(word, good=None) if host.hold else word
 
 
 def _life_of(host: str, nodes: tuple[Node, ...]) -> Node | None:
@@ -140,11 +145,12 @@ def _strangers(site: Site, cluster: str, seen: _ClusterAnswers) -> list[str]:
         for node in seen.swarm.value or ()
         if node not in lives and not node.ready and sum(_same_host(node, other) for other in seen.swarm.value or ()) > 1
     ]
+    members, managed = set(seen.consul.value or {}), set(seen.manager.value or {})
     return [
         *(f"swarm {cluster}: {node.name} ({node.id}, {node.state}) is not in the settings" for node in lives),
         *(f"swarm {cluster}: {node.name} has an earlier life left ({node.id}, {node.state})" for node in doubles),
-        *(f"Consul {cluster}: {name} is not in the settings" for name in set(seen.consul.value or {}) - wanted),
-        *(f"controller {cluster}: {name} is not in the settings" for name in set(seen.manager.value or {}) - wanted),
+        *(f"Consul {cluster}: {name} is not in the settings" for name in sorted(members - wanted)),
+        *(f"controller {cluster}: {name} is not in the settings" for name in sorted(managed - wanted)),
     ]
 
 

@@ -12,13 +12,20 @@ def test_a_line_comes_back_as_it_was_written(tmp_path):
     assert [path.name for path in (tmp_path / "deep" / "ledger").iterdir()] == ["n1.json"]
 
 
-def test_a_wish_to_wipe_is_added_to_what_is_known_and_never_invented(tmp_path):
+def test_what_the_state_knows_raises_what_is_known_here_and_never_lowers_it(tmp_path):
     ledger = Ledger(tmp_path)
-    ledger.ask_for_wipe("n1")
+    ledger.note_installed("n1", 0)
     assert ledger.read("n1") is None
-    ledger.write("n1", Entry(1))
-    ledger.ask_for_wipe("n1")
-    assert ledger.read("n1") == Entry(1, wipe=True)
+    ledger.note_installed("n1", 2)
+    ledger.note_installed("n1", 1)
+    assert ledger.read("n1") == Entry(2)
+
+
+def test_an_install_that_has_not_shown_itself_does_not_count(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.note_boot("n1", "g2", installing=True)
+    ledger.note_installed("n1", 2)
+    assert ledger.read("n1") == Entry(0, armed="g2")
 
 
 def test_a_broken_line_is_an_error_and_not_an_absent_one(tmp_path):

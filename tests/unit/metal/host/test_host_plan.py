@@ -123,7 +123,20 @@ class TestClaim:
         assert caught.value.fault is HostFault.NOT_OURS
 
     def test_what_we_released_is_taken_over_as_it_is(self) -> None:
-        assert claim(replace(OURS, state=MarkerState.RELEASED, wipe=True), WISH, FACTS) == (Claim.TAKE_OVER, OURS)
+        assert claim(replace(OURS, state=MarkerState.RELEASED), WISH, FACTS) == (Claim.TAKE_OVER, OURS)
+
+    @pytest.mark.parametrize("generation", [0, 2])
+    def test_what_we_left_to_be_reinstalled_means_that_no_reinstall_happened(self, generation: int) -> None:
+        left = replace(OURS, generation=5, state=MarkerState.RELEASED, wipe=True)
+        with pytest.raises(HostError, match="reinstall did not happen") as caught:
+            claim(left, replace(WISH, generation=generation), FACTS)
+        assert caught.value.fault is HostFault.OLD_SYSTEM
+        assert "left to be reinstalled" in str(caught.value)
+
+    def test_what_another_owner_wants_nothing_of_is_free_to_take(self) -> None:
+        found = replace(OURS, owner="lab/dev", state=MarkerState.RELEASED, wipe=True)
+        kind, marker = claim(found, replace(WISH, generation=0, life="g0"), FACTS)
+        assert (kind, marker.wipe) == (Claim.TAKE_OVER, False)
 
     def test_what_another_owner_released_is_taken_over_when_no_install_is_asked_for(self) -> None:
         found = replace(OURS, owner="lab/dev", host="r7", state=MarkerState.RELEASED)
