@@ -126,6 +126,7 @@ def open_api(ssh: Ssh, ca: str, token: str) -> Iterator[ConsulApi]:
             base_url=f"https://localhost:{paths.HTTPS_PORT}",
             headers={"X-Consul-Token": token},
             timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
+            trust_env=False,
         ) as client,
     ):
         yield ConsulApi(ssh.access.host, client)

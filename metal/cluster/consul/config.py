@@ -16,7 +16,7 @@ __all__ = ["edition_of", "render_config", "render_unit"]
 # (agent configuration reference, performance.raft_multiplier).
 _RAFT_MULTIPLIER = 1
 # Used at the start only, or kept up through the API: a change needs no restart.
-_LIVE = ("retry_join", "autopilot", "bootstrap_expect")
+_LIVE = ("retry_join", "autopilot")
 
 
 def render_config(wish: MemberWish, secrets: ClusterSecrets, *, expect: int | None) -> str:
@@ -28,7 +28,9 @@ def render_config(wish: MemberWish, secrets: ClusterSecrets, *, expect: int | No
     """
     tokens: dict[str, str] = {"agent": secrets.agent_token(wish.host)}
     if expect is not None:
-        tokens["initial_management"] = secrets.management_token
+        # The agent's own token can be made only once there is a leader. An agent refused until then would try again as
+        # late as half a minute after it was made; so it starts with the one token that every birth knows.
+        tokens["agent"] = tokens["initial_management"] = secrets.management_token
     config: dict[str, Any] = {
         "node_name": wish.host,
         "node_id": wish.node_id(secrets),
@@ -112,12 +114,11 @@ WantedBy=multi-user.target
 def edition_of(config: str, rest: str) -> str:
     """A fingerprint of everything that takes a restart of the agent to change.
 
-    The birth settings are not part of it: taking them out of the file needs no restart.
+    Taken from the settings of a formed cluster, also for a birth: a reload is enough to get from one to the other.
 
     :param rest: whatever else an agent has loaded: unit, service, version, certificate.
     """
     loaded = json.loads(config)
     for key in _LIVE:
         loaded.pop(key, None)
-    loaded["acl"]["tokens"].pop("initial_management", None)
     return hashlib.sha256((json.dumps(loaded, sort_keys=True) + rest).encode()).hexdigest()

@@ -120,7 +120,7 @@ class _Ensuring:
             with self._own_api(deadline) as api:
                 seen = see_member(api, self.wish)
                 if seen.serf == "passing" and not seen.registered:
-                    # An agent that was up before its tokens were tries again only after a while; a reload does at once.
+                    # A run that ended between writing the service and telling the agent.
                     api.put("agent/reload")
             if seen.serf != "passing":
                 return Pending(f"its node is {seen.serf or 'not'} in the catalogue")
@@ -170,9 +170,7 @@ class _Ensuring:
 
         def made() -> bool | Pending:
             with self._own_api(deadline) as api:
-                if ensure_tokens(api, self.wish, self.secrets):
-                    # The agent asked for its token before there was one; this makes it register now.
-                    api.put("agent/reload")
+                ensure_tokens(api, self.wish, self.secrets)
             return True
 
         self._wait("Consul takes the tokens", made, deadline)
@@ -187,7 +185,9 @@ class _Ensuring:
             return Pending(f"{state}; healthy voters: {', '.join(sorted(voters.healthy)) or 'none'}")
 
         self._wait(f"{self.wish.host} is a healthy voter", votes, deadline)
-        write_config(self.ssh, self.installed, birth=False)
+        if write_config(self.ssh, self.installed, birth=False):
+            with self._own_api(deadline) as api:
+                api.put("agent/reload")
 
     def _start(self, *, restarted: bool, deadline: Deadline) -> None:
         ensure_active(self.ssh, paths.UNIT, deadline=deadline, restarted=restarted)

@@ -51,6 +51,7 @@ class Installed:
     edition: str
     steady: str
     birth: str
+    service: str
 
 
 def install(site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, expect: int) -> Installed:
@@ -76,7 +77,6 @@ def install(site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, 
         deadline=packages,
     )
     service = render_service(wish, secrets)
-    ssh.write(paths.SERVICE, service, mode=0o640, owner=paths.OWNER)
     ssh.write(paths.SERVICE_BODY, render_service_body(wish), mode=0o640, owner=paths.OWNER)
     ssh.write(paths.TOKEN_HEADER, render_token_header(wish, secrets), mode=0o600, owner=f"{paths.USER}:{paths.USER}")
     ssh.write(paths.ENTRY_SCRIPT, render_entry_script(wish), mode=0o755)
@@ -87,10 +87,16 @@ def install(site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, 
     steady = render_config(wish, secrets, expect=None)
     birth = render_config(wish, secrets, expect=expect) if wish.server else steady
     edition = edition_of(steady, unit + service + wish.artifact.version + certificate.fingerprint)
-    return Installed(edition, steady, birth)
+    return Installed(edition, steady, birth, service)
 
 
-def write_config(ssh: Ssh, installed: Installed, *, birth: bool) -> None:
-    """Write the configuration, and the edition that an agent started from now on notes as its own."""
+def write_config(ssh: Ssh, installed: Installed, *, birth: bool) -> bool:
+    """Write the configuration, and the edition that an agent started from now on notes as its own.
+
+    The service comes after the birth: its token is made only then. True when anything changed but the edition.
+    """
     ssh.write(paths.EDITION, installed.edition, mode=0o644)
-    ssh.write(paths.CONFIG, installed.birth if birth else installed.steady, mode=0o640, owner=paths.OWNER)
+    changed = ssh.write(paths.CONFIG, installed.birth if birth else installed.steady, mode=0o640, owner=paths.OWNER)
+    if not birth:
+        changed |= ssh.write(paths.SERVICE, installed.service, mode=0o640, owner=paths.OWNER)
+    return changed

@@ -77,6 +77,7 @@ class StackEngine:
                 base_url=f"http://localhost:{_WEB_PORT}",
                 headers={"Authorization": f"Bearer {key.strip()}"},
                 timeout=_SECONDS,
+                trust_env=False,
             ) as client,
         ):
             yield _Api(ssh.access.host, client)
