@@ -51,6 +51,9 @@ class DockerEngineProvider(Link):
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.docker import remove_engine
 
+        if process.is_lost(str(props["owner"]), str(props["host"])):
+            process.warn(f"{props['host']}: declared lost, so its engine is left as it is")
+            return
         remove_engine(process.site(str(props["owner"])), _wish(props))
 
 

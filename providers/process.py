@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
     from metal.site import Site
 
-__all__ = ["configure", "leaving", "ledger", "remember", "site", "warn"]
+__all__ = ["configure", "is_lost", "leaving", "ledger", "remember", "site", "warn"]
 
 _lock = threading.Lock()
 _config: dict[str, str] = {}
@@ -79,6 +79,12 @@ def remember(kind: str, name: str) -> None:
 def warn(line: str) -> None:
     """Keep a line as a warning of the resource at hand."""
     runtime.warn(line)
+
+
+def is_lost(owner: str, host: str) -> bool:
+    """Whether the inventory has given this host up: it will never answer again, and nothing waits for it."""
+    facts = site(owner).fleet.facts(host)
+    return facts is not None and facts.lost
 
 
 def leaving(host: str) -> Leaving:

@@ -52,7 +52,9 @@ class SwarmNodeProvider(Link):
         )
         # A cluster that goes away may have lost its other servers already; only the host's own agent is asked then.
         record = _record(site, props, patience=0 if gone else site.fleet.deadlines.evict)
-        remove_node(site, _wish(props), record, dissolving=gone)
+        remove_node(
+            site, _wish(props), record, dissolving=gone, dead=process.is_lost(str(props["owner"]), str(props["host"]))
+        )
 
 
 class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):
