@@ -9,7 +9,7 @@ from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.swarm_port import remove_swarm_port
 from metal.cluster.swarm.listed import FINISHED_TASKS, await_node, demote, remove, set_availability
 from metal.cluster.swarm.living import LivingManagers
-from metal.cluster.swarm.patience import missing_managers, patience
+from metal.cluster.swarm.patience import former_managers, missing_managers, patience
 from metal.cluster.swarm.record import SwarmRecord
 from metal.cluster.swarm.turn import turn
 from metal.cluster.swarm.view import Local, View, observe_local, observe_view
@@ -135,6 +135,9 @@ class _Leaver:
             missing = missing_managers(self.site, self.wish.cluster, view, but=self.host)
             if missing:
                 return Pending(f"waits until {', '.join(missing)} can take over as manager")
+            former = former_managers(view, local) if local else ()
+            if former:
+                return Pending(f"waits until its engine has forgotten the former managers {', '.join(former)}")
             if found and found[0].host == self.host:
                 return Pending(f"a demotion needs another manager that answers ({self.living.seen})")
         return planned

@@ -11,7 +11,7 @@ from metal.cluster.swarm.entry import await_local, initialise, join
 from metal.cluster.swarm.labels import merged_labels
 from metal.cluster.swarm.listed import await_node, prune, set_availability, set_labels, set_role
 from metal.cluster.swarm.living import LivingManagers
-from metal.cluster.swarm.patience import missing_managers, patience
+from metal.cluster.swarm.patience import former_managers, missing_managers, patience
 from metal.cluster.swarm.record import SwarmRecord
 from metal.cluster.swarm.turn import turn
 from metal.cluster.swarm.view import Local, Node, View, observe_local
@@ -187,6 +187,9 @@ class _Member:
         missing = missing_managers(self.site, self.wish.cluster, view, but=self.host)
         if missing:
             return Pending(f"a demotion waits until {', '.join(missing)} can take over as manager")
+        former = former_managers(view, local)
+        if former:
+            return Pending(f"a demotion waits until its engine has forgotten the former managers {', '.join(former)}")
         set_role(manager, local.node, Role.WORKER, deadline=deadline, host=self.host)
         self._await_role(Role.WORKER, deadline)
         return Pending("demoted")
@@ -250,9 +253,10 @@ class _Member:
 
     def _await_role(self, role: Role, deadline: Deadline) -> None:
         def answer(local: Local) -> str | None:
-            return "yes" if local.role is role else None
+            # An engine that falls into error on the way is mended by the next decision, not by more waiting.
+            return "yes" if local.role is role or local.state is LocalState.ERROR else None
 
-        await_local(self.ssh, self.api, f"knows that it is {role}", answer, deadline=deadline)
+        await_local(self.ssh, self.api, f"knows that it is {role}, or that it cannot be", answer, deadline=deadline)
 
 
 def _stale(view: View, host: str, local: Local) -> tuple[str, ...]:

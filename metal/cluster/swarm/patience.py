@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from metal.cluster.swarm.view import View
+from metal.cluster.swarm.view import Local, View
 from metal.site import Site
 
-__all__ = ["missing_managers", "patience"]
+__all__ = ["former_managers", "missing_managers", "patience"]
 
 
 def missing_managers(site: Site, cluster: str, view: View, *, but: str) -> tuple[str, ...]:
@@ -18,6 +18,15 @@ def missing_managers(site: Site, cluster: str, view: View, *, but: str) -> tuple
     }
     expected = [name for name in (wish.managers if wish else ()) if name != but and not _is_out(site, name)]
     return tuple(name for name in expected if name not in healthy)
+
+
+def former_managers(view: View, local: Local) -> tuple[str, ...]:
+    """Return addresses that an engine still takes for managers and that are none any more, sorted.
+
+    A manager that is demoted asks one of those it knows for its worker's certificate. If that one was itself demoted a
+    moment ago, it does not answer, and the engine falls into error.
+    """
+    return tuple(sorted(set(local.managers) - {node.raft for node in view.nodes if node.voter}))
 
 
 def patience(site: Site, cluster: str) -> float:
