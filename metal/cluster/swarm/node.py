@@ -26,6 +26,7 @@ from metal.plan.join import (
     JoinMove,
     JoinSight,
     LeaveThenJoin,
+    LocalState,
     Promote,
     Role,
     decide_join,
