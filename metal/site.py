@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -77,11 +78,17 @@ class Site:
     credentials: Credentials
     run: Run
     _pools: _Pools = field(repr=False, compare=False)
+    _pins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def open(cls, fleet: Fleet, credentials: Credentials, run: Run) -> Site:
-        """A site without any connection yet; they are made when first used."""
-        return cls(fleet, credentials, run, _Pools(fleet, credentials))
+    def open(
+        cls, fleet: Fleet, credentials: Credentials, run: Run, *, pins: Mapping[str, str] | None = None
+    ) -> Site:
+        """A site without any connection yet; they are made when first used.
+
+        :param pins: host keys seen at first contact and kept since, by host name; may grow while the site is open.
+        """
+        return cls(fleet, credentials, run, _Pools(fleet, credentials), {} if pins is None else pins)
 
     @property
     def ssh(self) -> SshPool:
@@ -98,7 +105,7 @@ class Site:
         return replace(self, run=run)
 
     def access(self, host: str) -> Access:
-        """How a host of the inventory is reached, in a pool or not.
+        """How a host of the inventory is reached, in a pool or not, with the key that it must show where one is known.
 
         :raises MetalError: the inventory does not know it.
         """
@@ -107,7 +114,8 @@ class Site:
             raise MetalError(
                 "not in the inventory", host=host, next_step="add it to the inventory, or correct the name"
             )
-        return facts.access
+        access = facts.access
+        return access if access.host_key else replace(access, host_key=self._pins.get(host))
 
     def close(self) -> None:
         """End every connection. Safe to call twice; also called for a site made by :meth:`with_run`, it ends all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi.dynamic import Resource
+from pulumi.dynamic import DiffResult, Resource
 
 from metal.plan.leaving import wipes
 from metal.settings.fleet import OnLeave
@@ -35,7 +35,14 @@ class HostReadyProvider(Link):
         # Within a life the key that was seen first stays the only one; a new life begins with a first contact.
         access = pinned_access({**props, "host_key": before.get("host_key")})
         chassis = None if "machine_id" in before else ChassisWish.of(site.fleet.hosts[str(props["host"])], owner)
-        return _outputs(begin_life(site, access, _wish(props), process.ledger(owner), chassis))
+        report = begin_life(site, access, _wish(props), process.ledger(owner), chassis)
+        process.learn_host_key(str(props["host"]), report.host_key, current=True)
+        return _outputs(report)
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        # Asked for every host of the program before anything that dials it as a peer.
+        process.learn_host_key(str(news["host"]), olds.get("host_key"), current=True)
+        return super().diff(id_, olds, news)
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.host.ready import observe_ready

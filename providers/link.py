@@ -109,6 +109,7 @@ class Link(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         seen = plain(props)
+        self._learn(seen)
         if self._hold(seen) or seen.get("pending"):
             return ReadResult(id_, dict(props))
         try:
@@ -125,11 +126,16 @@ class Link(ResourceProvider):
         seen = plain(props)
         if seen.get("pending"):
             return
+        self._learn(seen)
         hold = self._hold(seen)
         if hold:
             process.warn(f"{seen['host']}: on hold ({hold}): left as it is")
             return
         self.undo(seen)
+
+    def _learn(self, seen: dict[str, Any]) -> None:
+        if "host" in seen:
+            process.learn_host_key(str(seen["host"]), seen.get("host_key"), current=False)
 
     def _carry_out(self, wish: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         hold = wish.pop("hold", "")

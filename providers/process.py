@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
     from metal.site import Site
 
-__all__ = ["configure", "is_lost", "leaving", "ledger", "remember", "site", "warn"]
+__all__ = ["configure", "is_lost", "learn_host_key", "leaving", "ledger", "remember", "site", "warn"]
 
 _lock = threading.Lock()
 _config: dict[str, str] = {}
 _site: Site | None = None
 _asked: set[tuple[str, str]] = set()
+_pins: dict[str, str] = {}
 
 
 def configure(config: Mapping[str, Any]) -> None:
@@ -58,7 +59,7 @@ def site(owner: str) -> Site:
                 raise SettingsError(["metalswarm:fleet: is missing; allowed: the fleet document"])
             fleet = load_fleet(json.loads(text), root=Path.cwd(), owner=owner)
             run = Run(cancel=runtime.cancel_event(), progress=runtime.progress)
-            _site = Site.open(fleet, Credentials.from_config(_config, os.environ), run)
+            _site = Site.open(fleet, Credentials.from_config(_config, os.environ), run, pins=_pins)
             runtime.at_exit(_site.close)
         return _site
 
