@@ -46,6 +46,7 @@ class LabStack:
 
     :ivar fleet: the fleet document; edit it between runs.
     :ivar inventory: the inventory; edit it likewise.
+    :ivar said: output and events of every run so far.
     """
 
     def __init__(self, folder: Path, pulumi: Path, lab: Lab, fleet: dict[str, Any] | None = None) -> None:
@@ -53,6 +54,7 @@ class LabStack:
         self.fleet = fleet or fleet_document(lab)
         self.inventory: dict[str, Any] = copy.deepcopy(lab.inventory(profile="default"))  # type: ignore[arg-type]
         self.project = Project(folder, pulumi, name="metalswarm")
+        self.said: list[str] = []
         login = lab.bmc_login
         self.project.environment.update(
             {
@@ -79,17 +81,21 @@ class LabStack:
 
     def up(self, *arguments: str, timeout: float = 600) -> Outcome:
         self._write()
-        return self.project.up(*arguments, timeout=timeout)
+        return self._kept(self.project.up(*arguments, timeout=timeout))
 
     def preview(self, *arguments: str) -> Outcome:
         self._write()
-        return self.project.preview(*arguments)
+        return self._kept(self.project.preview(*arguments))
 
     def refresh(self, *arguments: str) -> Outcome:
-        return self.project.refresh(*arguments)
+        return self._kept(self.project.refresh(*arguments))
 
     def destroy(self, *arguments: str, timeout: float = 600) -> Outcome:
-        return self.project.destroy(*arguments, timeout=timeout)
+        return self._kept(self.project.destroy(*arguments, timeout=timeout))
+
+    def _kept(self, outcome: Outcome) -> Outcome:
+        self.said.append(outcome.output + json.dumps(outcome.events))
+        return outcome
 
     def move(self, host: str, pool: str) -> None:
         """The edit a user makes: take a host out of its pool and put it into another."""

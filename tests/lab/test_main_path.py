@@ -91,6 +91,9 @@ def test_the_controller_lists_every_node(stack: LabStack) -> None:
     nodes = stack.stackengine("/api/nodes")
     assert sorted(node["name"] for node in nodes) == HOSTS
     assert sorted(node["name"] for node in nodes if node["role"] == "admin") == ["n1", "n2", "n3"]
+    for host in HOSTS:  # and every node knows the ring: registration in both directions
+        known = {node["name"] for node in stack.stackengine("/api/nodes", host=host) if node["role"] == "admin"}
+        assert known == {"n1", "n2", "n3"}, host
 
 
 def test_a_replicated_service_answers_from_two_hosts(stack: LabStack, tmp_path) -> None:
@@ -129,8 +132,13 @@ def test_a_preview_where_nothing_can_be_reached_shows_the_same_plan(stack: LabSt
     stack.fleet["pools"]["web"]["labels"] = before
 
 
-def test_nothing_secret_is_plain_in_state_or_process_lists(stack: LabStack, lab: Lab) -> None:
-    secrets = [MANAGER_KEY, lab.bmc_login.password, lab.ssh_key.read_text().splitlines()[1], *stack.derived_secrets()]
+def all_secrets(stack: LabStack) -> list[str]:
+    lab = stack.lab
+    return [MANAGER_KEY, lab.bmc_login.password, lab.ssh_key.read_text().splitlines()[1], *stack.derived_secrets()]
+
+
+def test_nothing_secret_is_plain_in_state_or_process_lists(stack: LabStack) -> None:
+    secrets = all_secrets(stack)
     exported = str(stack.project.export())
     assert not [secret for secret in secrets if secret in exported]
     for host in HOSTS:
@@ -206,3 +214,8 @@ def test_destroy_leaves_every_host_off_with_its_boot_device_at_default(stack: La
     for host in lab.hosts:
         assert host.status().boot in ("default", "none", None), host.status()
     assert set(stack.project.resources()) <= {"metalswarm-dev", "default"}
+
+
+def test_nothing_secret_was_said_in_all_of_these_runs(stack: LabStack) -> None:
+    assert len(stack.said) > 15
+    assert not [secret for secret in all_secrets(stack) if any(secret in text for text in stack.said)]
