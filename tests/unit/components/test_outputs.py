@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from components.outputs import fleet_outputs
+
+
+def test_what_the_stack_exports_is_known_to_a_preview(fleet) -> None:
+    outputs = fleet_outputs(fleet)
+    assert outputs["clusters"]["blue"] == {
+        "managers": {"n1": "tcp://10.0.0.1:2475"},
+        "workers": ["n2"],
+        "consul_servers": ["n1"],
+        "container_managers": ["n1"],
+    }
+    assert outputs["hosts"]["n4"] == {"address": "10.0.0.4", "purpose": "free", "power": "off"}
+    assert list(outputs["hosts"]) == ["n1", "n2", "n3", "n4"]

@@ -1,0 +1,79 @@
+"""A provider process in a project of its own, with the metal's acts replaced where real machines would be needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock, create_autospec
+
+import pytest
+
+from metal.settings.fleet import Fleet
+from providers import process
+from providers.server import runtime
+from tests.unit.small_fleet import document, small_fleet
+
+Act = Callable[..., MagicMock]
+
+
+class Told:
+    """The warnings of a provider process."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, urn: str | None, line: str) -> bool:
+        self.warnings.append(line)
+        return True
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    told = Told()
+    monkeypatch.setattr(runtime, "_warner", told.warn)
+    monkeypatch.setattr(runtime, "_teller", lambda urn, line: True)
+    return told
+
+
+@pytest.fixture
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> Callable[..., Fleet]:
+    """Begin a new provider process on a fleet; again for the next run of the engine."""
+
+    def begin(wanted: dict[str, Any] | None = None, **facts: dict[str, Any]) -> Fleet:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(process, "_site", None)
+        monkeypatch.setattr(process, "_asked", set())
+        monkeypatch.setattr(process, "_config", {})
+        wanted = wanted or document()
+        fleet = small_fleet(tmp_path, wanted, **facts)
+        process.configure({"metalswarm:fleet": json.dumps(wanted), "metalswarm:seed": "QUJD" * 10 + "QUI="})
+        return fleet
+
+    return begin
+
+
+@pytest.fixture
+def fleet(begin: Callable[..., Fleet]) -> Fleet:
+    return begin()
+
+
+@pytest.fixture
+def act(monkeypatch: pytest.MonkeyPatch) -> Act:
+    """Replace one act of `metal`; calls that its real signature would refuse are refused."""
+
+    real: dict[str, Any] = {}
+
+    def replace(path: str, result: Any = None) -> MagicMock:
+        module, _, name = path.rpartition(".")
+        spy: MagicMock = create_autospec(real.setdefault(path, getattr(import_module(module), name)))
+        if isinstance(result, Exception):
+            spy.side_effect = result
+        else:
+            spy.return_value = result
+        monkeypatch.setattr(import_module(module), name, spy)
+        return spy
+
+    return replace

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from pulumi.output import Unknown
+
+from components.inputs import boot_device_inputs
+from metal.chassis.boot import BootReport
+from metal.chassis.ledger import Entry
+from metal.settings.access import BmcAddress, BmcProtocol
+from metal.settings.fleet import OnLeave, PowerWish
+from providers import process
+from providers.boot_device import BootDeviceProvider
+from tests.unit.providers.wire import arriving
+from tests.unit.small_fleet import OWNER, document
+
+LINK = BootDeviceProvider()
+
+
+@pytest.fixture
+def inputs(fleet):
+    return arriving(boot_device_inputs(fleet.hosts["n1"], OWNER))
+
+
+@pytest.fixture
+def born(act, inputs):
+    act("metal.chassis.boot.arm_boot", BootReport("default", 1))
+    return arriving(LINK.create(inputs).outs)
+
+
+def test_a_life_begins_once_and_stays_as_it_is(act, inputs) -> None:
+    arm = act("metal.chassis.boot.arm_boot", BootReport("default", 1))
+    made = LINK.create(inputs)
+    assert made.id == "n1/g1"
+    (_, wish, _), _ = arm.call_args
+    assert (wish.host, wish.life, wish.generation, wish.power) == ("n1", "g1", 1, PowerWish.ON)
+    assert wish.bmc == BmcAddress("n1", "10.9.0.1", 623, BmcProtocol.IPMI, "default")
+    assert (wish.on_leave, wish.on_destroy) == (OnLeave.KEEP, OnLeave.OFF)
+    outs = arriving(made.outs)
+    assert not LINK.diff(made.id, outs, inputs).changes
+
+    act("metal.chassis.boot.lasting_device", "default")
+    assert LINK.read(made.id, outs).outs == outs
+
+
+def test_an_edit_within_a_life_decides_nothing_anew(act, inputs, born) -> None:
+    arm = act("metal.chassis.boot.arm_boot")
+    keep = act("metal.chassis.boot.keep_boot", BootReport("default", 1))
+    news = {**inputs, "on_leave": "off"}
+    assert LINK.diff("n1/g1", born, news).replaces == []
+    assert LINK.diff("n1/g1", born, news).changes
+    LINK.update("n1/g1", born, news)
+    assert keep.call_args.args[2] == 1
+    arm.assert_not_called()
+
+
+def test_a_life_put_off_by_a_hold_is_decided_on_after_it(act, inputs) -> None:
+    arm = act("metal.chassis.boot.arm_boot", BootReport("default", 1))
+    held = arriving(LINK.create({**inputs, "hold": "RMA"}).outs)
+    arm.assert_not_called()
+    assert LINK.update("n1/g1", held, inputs).outs["installed"] == 1
+    arm.assert_called_once()
+
+
+@pytest.mark.parametrize("life", ["g2", "g1-free", "g1-off", Unknown()])
+def test_another_life_is_another_boot(inputs, born, life) -> None:
+    found = LINK.diff("n1/g1", born, {**inputs, "life": life})
+    assert (found.replaces, found.delete_before_replace) == (["life"], True)
+
+
+@pytest.mark.parametrize(("on_leave", "replaced"), [("reinstall", True), ("keep", False), ("off", False)])
+def test_a_move_is_a_new_boot_only_where_the_old_pool_asked_for_a_reinstall(inputs, born, on_leave, replaced) -> None:
+    news = {**inputs, "home": "green", "on_leave": "keep"}
+    found = LINK.diff("n1/g1", {**born, "on_leave": on_leave}, news)
+    assert found.replaces == (["home"] if replaced else [])
+    assert LINK.diff("n1/g1", {**born, "on_leave": on_leave}, {**news, "hold": "RMA"}).changes is False
+
+
+def test_a_lasting_device_that_somebody_set_is_drift(act, inputs, born) -> None:
+    act("metal.chassis.boot.lasting_device", "pxe")
+    seen = arriving(LINK.read("n1/g1", born).outs)
+    assert seen["device"] == "pxe"
+    found = LINK.diff("n1/g1", seen, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+    assert not LINK.diff("n1/g1", seen, {**inputs, "hold": "RMA"}).changes
+
+
+def test_its_end_tells_whether_another_life_follows(act, inputs, born) -> None:
+    disarm = act("metal.chassis.boot.disarm_boot")
+    LINK.delete("n1/g1", born)
+    assert disarm.call_args.kwargs == {"installed": 1, "superseded": False}
+    LINK.check(inputs, inputs)
+    LINK.delete("n1/g1", born)
+    assert disarm.call_args.kwargs == {"installed": 1, "superseded": True}
+
+
+def test_a_host_that_left_the_inventory_can_still_be_let_go(act, begin, born) -> None:
+    wanted = document()
+    wanted["pools"]["engines"]["hosts"] = []
+    wanted["pools"]["core"]["hosts"] = ["n1"]
+    begin(wanted, n2=None, n3=None)
+    disarm = act("metal.chassis.boot.disarm_boot")
+    LINK.delete("n2/g1", {**born, "host": "n2"})
+    (_, wish, _), _ = disarm.call_args
+    assert (wish.host, wish.lost, wish.bmc.address) == ("n2", False, "10.9.0.1")
+
+
+def test_lost_and_blank_are_read_from_the_inventory_of_now(act, begin, born) -> None:
+    begin(None, n1={"lost": True, "blank": True})
+    disarm = act("metal.chassis.boot.disarm_boot")
+    LINK.delete("n1/g1", born)
+    assert (disarm.call_args.args[1].lost, disarm.call_args.args[1].blank) == (True, True)
+
+
+def test_the_ledger_is_one_folder_a_stack(fleet, tmp_path) -> None:
+    process.ledger(OWNER).write("n1", Entry(1))
+    assert (tmp_path / ".metalswarm" / "ledger" / "shop.prod" / "n1.json").exists()

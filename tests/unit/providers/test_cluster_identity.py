@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from cryptography import x509
+
+from components.inputs import cluster_inputs, rotation
+from providers.cluster_identity import ClusterIdentityProvider
+from tests.unit.providers.wire import arriving
+from tests.unit.small_fleet import OWNER
+
+LINK = ClusterIdentityProvider()
+
+
+def wanted(fleet, **identity):
+    blue = fleet.clusters["blue"]
+    return arriving({**cluster_inputs(blue, OWNER), "identity": {**rotation(blue), **identity}})
+
+
+def test_the_same_seed_makes_the_same_identity_on_every_workstation(fleet, begin) -> None:
+    first = LINK.create(wanted(fleet))
+    again = LINK.create(wanted(begin()))
+    assert first.id == "shop/prod/blue"
+    assert first.outs == again.outs
+    assert not LINK.diff(first.id, arriving(first.outs), wanted(fleet)).changes
+    assert LINK.read(first.id, arriving(first.outs)).outs == arriving(first.outs)
+
+
+def test_it_holds_an_authority_and_no_secret(fleet) -> None:
+    outs = LINK.create(wanted(fleet)).outs
+    assert set(outs) == {"owner", "cluster", "identity", "uuid", "certificate"}
+    assert outs["certificate"].count("-----BEGIN") == 1
+    assert x509.load_pem_x509_certificate(outs["certificate"].encode())
+
+
+def test_a_rotation_is_an_update_that_keeps_the_id(fleet) -> None:
+    before = LINK.create(wanted(fleet))
+    found = LINK.diff(before.id, arriving(before.outs), wanted(fleet, ca=2))
+    assert (found.changes, found.replaces) == (True, [])
+    after = LINK.update(before.id, arriving(before.outs), wanted(fleet, ca=2)).outs
+    assert after["certificate"] != before.outs["certificate"]
+    assert after["uuid"] == before.outs["uuid"]
+
+
+def test_it_goes_without_a_trace(fleet) -> None:
+    LINK.delete("x", arriving(LINK.create(wanted(fleet)).outs))

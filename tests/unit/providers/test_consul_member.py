@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from pulumi.output import Unknown
+
+from components.inputs import consul_member_inputs
+from metal.cluster.consul import MemberReport, MemberSeen, MemberWish
+from providers.consul_member import ConsulMemberProvider
+from tests.unit.providers.wire import arriving
+from tests.unit.small_fleet import document
+
+LINK = ConsulMemberProvider()
+REPORT = MemberReport("n2", "blue", "dc1", "11111111-2222-5333-8444-555555555555", False, "1.15.4")
+
+
+@pytest.fixture
+def inputs(fleet):
+    return arriving(consul_member_inputs(fleet.hosts["n2"], fleet, fleet.clusters["blue"], "n2/g1/ready", None))
+
+
+@pytest.fixture
+def born(act, inputs):
+    act("metal.cluster.consul.ensure_member", REPORT)
+    return arriving(LINK.create(inputs).outs)
+
+
+def test_what_was_made_is_what_is_read(act, fleet, inputs) -> None:
+    ensure = act("metal.cluster.consul.ensure_member", REPORT)
+    made = LINK.create(inputs)
+    assert made.id == "n2/g1/ready/consul/blue"
+    assert ensure.call_args.args[1] == MemberWish.of(fleet, "n2"), "the settings' own wish, through the wire"
+    outs = arriving(made.outs)
+    assert not LINK.diff(made.id, outs, inputs).changes
+    act("metal.cluster.consul.observe_member", MemberSeen("n2", True, serf="passing", leader="10.0.0.1:8300"))
+    assert LINK.read(made.id, outs).outs == outs
+
+
+@pytest.mark.parametrize(("serf", "word"), [("critical", "critical"), (None, "absent")])
+def test_a_member_that_is_not_seen_alive_is_drift(act, inputs, born, serf, word) -> None:
+    act("metal.cluster.consul.observe_member", MemberSeen("n2", True, serf=serf))
+    seen = arriving(LINK.read("x", born).outs)
+    assert seen["membership"] == word
+    assert LINK.diff("x", seen, inputs).changes
+    assert LINK.diff("x", seen, inputs).replaces == []
+
+
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"cluster": "green"}, ["cluster"]),
+        ({"datacenter": "dc2"}, ["datacenter"]),
+        ({"up": Unknown()}, ["up"]),
+        ({"server": True}, []),
+        ({"servers": {"n1": "10.0.0.1", "n2": "10.0.0.2"}}, []),
+        ({"identity": {"ca": 1.0, "gossip": 2.0, "acl": 1.0}}, []),
+    ],
+)
+def test_what_is_a_new_membership_and_what_an_update(inputs, born, change, replaced) -> None:
+    found = LINK.diff("x", born, {**inputs, **change})
+    assert (found.changes, found.replaces) == (True, replaced)
+
+
+def test_it_dissolves_with_its_cluster_or_its_stack_only(act, begin, inputs, born) -> None:
+    remove = act("metal.cluster.consul.remove_member")
+    LINK.delete("x", born)
+    assert remove.call_args.kwargs == {"dissolving": True}, "no program asked for anything: a destroy"
+    LINK.check({}, inputs)
+    LINK.delete("x", born)
+    assert remove.call_args.kwargs == {"dissolving": False}
+    wanted = document()
+    del wanted["clusters"], wanted["pools"]["core"], wanted["consul"]
+    begin(wanted)
+    LINK.check({}, {**inputs, "host": "n3"})
+    LINK.delete("x", born)
+    assert remove.call_args.kwargs == {"dissolving": True}
+    assert remove.call_args.args[1].servers == {"n1": "10.0.0.1"}

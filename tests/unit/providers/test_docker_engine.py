@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+from pulumi.output import Unknown
+
+from components.inputs import docker_engine_inputs
+from metal.cluster.docker import EngineReport, EngineSeen
+from providers.docker_engine import DockerEngineProvider
+from tests.unit.providers.wire import arriving
+from tests.unit.small_fleet import OWNER
+
+LINK = DockerEngineProvider()
+KEY = "ssh-ed25519 AAAA"
+REPORT = EngineReport(
+    version="20.10.24+dfsg1",
+    package_version="20.10.24+dfsg1-1",
+    certificate="c0ffee",
+    not_after="2027-01-01T00:00:00+00:00",
+    authority="beef",
+    endpoint="tcp://10.0.0.1:2376",
+    restarted=("package",),
+)
+
+
+@pytest.fixture
+def inputs(fleet):
+    return arriving(docker_engine_inputs(fleet.hosts["n1"], OWNER, fleet.docker, 1, "n1/g1/ready", KEY))
+
+
+@pytest.fixture
+def born(act, inputs):
+    act("metal.cluster.docker.ensure_engine", REPORT)
+    return arriving(LINK.create(inputs).outs)
+
+
+def test_what_was_made_is_what_is_read(act, inputs) -> None:
+    ensure = act("metal.cluster.docker.ensure_engine", REPORT)
+    made = LINK.create(inputs)
+    assert made.id == "n1/g1/ready/docker/blue"
+    wish = ensure.call_args.args[1]
+    assert (wish.authority, wish.ca, wish.version, wish.daemon) == ("blue", 1, "20.10.24*", {"mtu": 1450})
+    assert type(wish.daemon["mtu"]) is int, "daemon.json knows no whole floats"
+    assert wish.access.host_key == KEY
+    outs = arriving(made.outs)
+    assert not LINK.diff(made.id, outs, inputs).changes
+    act("metal.cluster.docker.observe_engine", EngineSeen(True, True, REPORT.version, "active"))
+    assert LINK.read(made.id, outs).outs == outs
+
+
+def test_an_engine_without_a_cluster_has_an_id_too(act, fleet) -> None:
+    act("metal.cluster.docker.ensure_engine", REPORT)
+    inputs = docker_engine_inputs(fleet.hosts["n3"], OWNER, fleet.docker, 1, "n3/g0/ready", KEY)
+    assert LINK.create(arriving(inputs)).id == "n3/g0/ready/docker/-"
+
+
+def test_a_stopped_engine_is_drift_and_keeps_its_last_version(act, inputs, born) -> None:
+    act("metal.cluster.docker.observe_engine", EngineSeen(True, False))
+    seen = arriving(LINK.read("x", born).outs)
+    assert (seen["running"], seen["engine_version"]) == (False, REPORT.version)
+    found = LINK.diff("x", seen, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"authority": "green"}, ["authority"]),
+        ({"up": Unknown()}, ["up"]),
+        ({"ca": 2.0}, []),
+        ({"version": "26.*"}, []),
+        ({"daemon": {}}, []),
+    ],
+)
+def test_another_cluster_is_another_engine_and_the_rest_an_update(inputs, born, change, replaced) -> None:
+    found = LINK.diff("x", born, {**inputs, **change})
+    assert (found.changes, found.replaces) == (True, replaced)
+
+
+def test_a_lost_host_is_not_asked_to_stop_its_engine(act, begin, told, born) -> None:
+    remove = act("metal.cluster.docker.remove_engine")
+    LINK.delete("x", born)
+    remove.assert_called_once()
+    begin(None, n1={"lost": True})
+    LINK.delete("x", born)
+    remove.assert_called_once()
+    assert told.warnings == ["n1: declared lost, so its engine is left as it is"]

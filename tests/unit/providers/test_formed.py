@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from components.inputs import cluster_inputs
+from metal.errors import ClusterError
+from providers.formed import ConsulFormedProvider, RingFormedProvider, SwarmFormedProvider
+from tests.unit.providers.wire import arriving
+from tests.unit.small_fleet import OWNER
+
+BARRIERS = [
+    (ConsulFormedProvider(), "metal.cluster.consul.wait_formed", "shop/prod/blue/consul"),
+    (SwarmFormedProvider(), "metal.cluster.swarm.wait_formed", "shop/prod/blue/swarm"),
+    (RingFormedProvider(), "metal.cluster.stackengine.wait_formed", "shop/prod/blue/ring"),
+]
+
+
+@pytest.fixture
+def inputs(fleet):
+    return arriving({**cluster_inputs(fleet.clusters["blue"], OWNER), "up": "shop/prod/blue"})
+
+
+@pytest.mark.parametrize(("link", "wait", "id_"), BARRIERS, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_barrier_is_made_when_its_layer_stands(act, inputs, link, wait, id_) -> None:
+    waited = act(wait)
+    made = link.create(inputs)
+    assert made.id == id_
+    assert waited.call_args.args[1] == "blue"
+    outs = arriving(made.outs)
+    assert not link.diff(made.id, outs, inputs).changes
+    assert link.read(made.id, outs).outs == outs
+    link.delete(made.id, outs)
+    waited.assert_called_once()
+
+
+def test_a_layer_that_does_not_stand_in_time_makes_no_barrier(act, inputs) -> None:
+    act("metal.cluster.consul.wait_formed", ClusterError("no leader"))
+    with pytest.raises(ClusterError, match="no leader"):
+        ConsulFormedProvider().create(inputs)

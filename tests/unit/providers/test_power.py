@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from pulumi.output import Unknown
+
+from components.inputs import power_inputs
+from metal.settings.fleet import OnLeave
+from providers.power import PowerProvider
+from tests.unit.providers.wire import arriving
+from tests.unit.small_fleet import OWNER
+
+LINK = PowerProvider()
+
+
+@pytest.fixture
+def inputs(fleet):
+    return arriving(power_inputs(fleet.hosts["n1"], OWNER, "n1/g1"))
+
+
+@pytest.fixture
+def born(act, inputs):
+    act("metal.chassis.power.reach_power", "on")
+    return arriving(LINK.create(inputs).outs)
+
+
+def test_power_is_reached_and_read_back_the_same(act, inputs) -> None:
+    reach = act("metal.chassis.power.reach_power", "on")
+    made = LINK.create(inputs)
+    assert (made.id, made.outs["state"]) == ("n1/g1/power", "on")
+    assert reach.call_args.args[1].bmc.port == 623
+    outs = arriving(made.outs)
+    assert not LINK.diff(made.id, outs, inputs).changes
+    act("metal.chassis.power.read_power", "on")
+    assert LINK.read(made.id, outs).outs == outs
+
+
+def test_a_host_that_went_off_is_drift_and_not_a_new_life(act, inputs, born) -> None:
+    act("metal.chassis.power.read_power", "off")
+    seen = arriving(LINK.read("x", born).outs)
+    found = LINK.diff("x", seen, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+    assert not LINK.diff("x", seen, {**inputs, "hold": "RMA"}).changes
+
+
+def test_a_new_boot_below_is_a_new_life(inputs, born) -> None:
+    assert LINK.diff("x", born, {**inputs, "up": Unknown()}).replaces == ["up"]
+
+
+def test_a_host_without_a_bmc_is_never_asked(act, begin) -> None:
+    fleet = begin(None, n3={"bmc": "none"})
+    reach = act("metal.chassis.power.reach_power", "on")
+    inputs = arriving(power_inputs(fleet.hosts["n3"], OWNER, "n3/g0"))
+    outs = arriving(LINK.create(inputs).outs)
+    assert reach.call_args.args[1].bmc is None
+    look = act("metal.chassis.power.read_power")
+    assert LINK.read("x", outs).outs == outs
+    look.assert_not_called()
+
+
+@pytest.mark.parametrize(("asked", "what"), [(["n1"], OnLeave.KEEP), (["n2"], OnLeave.REINSTALL), ([], OnLeave.OFF)])
+def test_what_becomes_of_the_chassis_goes_by_why_it_is_left(act, inputs, born, asked, what) -> None:
+    for host in asked:
+        LINK.check({}, {**inputs, "host": host})
+    release = act("metal.chassis.power.release_power")
+    LINK.delete("x", {**born, "on_leave": "reinstall"})
+    assert release.call_args.args[2] is what

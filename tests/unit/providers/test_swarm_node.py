@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from pulumi.output import Unknown
+
+from components.inputs import swarm_node_inputs
+from metal.cluster.swarm import NodeReport, NodeSeen
+from metal.plan.join import Role
+from providers.swarm_node import SwarmNodeProvider
+from tests.unit.providers.wire import arriving
+from tests.unit.small_fleet import OWNER
+
+LINK = SwarmNodeProvider()
+REPORT = NodeReport("swarm1", "node1", Role.MANAGER, "10.0.0.1", "tcp://10.0.0.1:2475")
+
+
+@pytest.fixture
+def inputs(fleet):
+    ids = ("n1/g1/ready/docker/blue", "n1/g1/ready/consul/blue")
+    return arriving(swarm_node_inputs(fleet.hosts["n1"], OWNER, fleet.clusters["blue"], *ids, "ssh-ed25519 AAAA"))
+
+
+@pytest.fixture
+def born(act, inputs):
+    act("metal.cluster.swarm.ensure_node", REPORT)
+    return arriving(LINK.create(inputs).outs)
+
+
+def test_what_was_made_is_what_is_read(act, fleet, inputs) -> None:
+    ensure = act("metal.cluster.swarm.ensure_node", REPORT)
+    made = LINK.create(inputs)
+    assert made.id == "n1/g1/ready/docker/blue/swarm/blue"
+    wish = ensure.call_args.args[1]
+    assert (wish.role, wish.swarm, wish.labels) == (Role.MANAGER, fleet.clusters["blue"].swarm, {})
+    outs = arriving(made.outs)
+    assert outs["node_id"] == "node1"
+    assert not LINK.diff(made.id, outs, inputs).changes
+    act("metal.cluster.swarm.observe_node", NodeSeen("active", "node1", "swarm1", Role.MANAGER, "ready", "active"))
+    assert LINK.read(made.id, outs).outs == outs
+
+
+@pytest.mark.parametrize(
+    "seen", [NodeSeen("inactive", None, None, None), NodeSeen("active", "node2", "swarm1", Role.WORKER)]
+)
+def test_a_node_that_left_or_is_another_is_drift(act, inputs, born, seen) -> None:
+    act("metal.cluster.swarm.observe_node", seen)
+    outs = arriving(LINK.read("x", born).outs)
+    assert outs["membership"] == f"not a member: {seen.local}"
+    found = LINK.diff("x", outs, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"cluster": "green"}, ["cluster"]),
+        ({"up": Unknown(), "consul": Unknown()}, ["consul", "up"]),
+        ({"role": "worker"}, []),
+        ({"labels": {"tier": "web"}}, []),
+        ({"host_key": Unknown()}, None),
+    ],
+)
+def test_what_is_a_new_membership_and_what_an_update(inputs, born, change, replaced) -> None:
+    found = LINK.diff("x", born, {**inputs, **change})
+    assert found.changes is (replaced is not None)
+    assert found.replaces == (replaced or [])
+
+
+def test_it_leaves_in_order_while_its_cluster_is_wanted(act, begin, inputs, born) -> None:
+    remove = act("metal.cluster.swarm.remove_node")
+    LINK.delete("x", born)
+    assert remove.call_args.kwargs == {"dissolving": True, "dead": False}
+    begin(None, n1={"lost": True})
+    LINK.check({}, inputs)
+    LINK.delete("x", born)
+    assert remove.call_args.kwargs == {"dissolving": False, "dead": True}
