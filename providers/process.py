@@ -82,6 +82,21 @@ def warn(line: str) -> None:
     runtime.warn(line)
 
 
+def learn_host_key(host: str, key: object, *, current: bool) -> None:
+    """Keep the key that a host showed at first contact, for acts on other hosts that dial it as a peer.
+
+    :param key: from a link's outputs; anything but a text teaches nothing.
+    :param current: HostReady's own word on the life that stands; any other link's counts only where nothing is known.
+    """
+    if not isinstance(key, str) or not key:
+        return
+    with _lock:
+        if current:
+            _pins[host] = key
+        else:
+            _pins.setdefault(host, key)
+
+
 def is_lost(owner: str, host: str) -> bool:
     """Whether the inventory has given this host up: it will never answer again, and nothing waits for it."""
     facts = site(owner).fleet.facts(host)

@@ -14,6 +14,7 @@ def fresh(monkeypatch, tmp_path, told):
     monkeypatch.setattr(process, "_site", None)
     monkeypatch.setattr(process, "_asked", set())
     monkeypatch.setattr(process, "_config", {})
+    monkeypatch.setattr(process, "_pins", {})
     return told
 
 
@@ -66,3 +67,15 @@ def test_who_is_lost_is_the_inventorys_to_say(begin) -> None:
     assert process.is_lost(OWNER, "n5"), "in no pool, and known"
     assert not process.is_lost(OWNER, "n1")
     assert not process.is_lost(OWNER, "gone")
+
+
+def test_a_peer_must_show_the_key_that_its_ready_link_pinned(begin) -> None:
+    begin()
+    process.learn_host_key("n1", None, current=True)
+    process.learn_host_key("n1", "", current=False)
+    assert process.site(OWNER).access("n1").host_key is None
+    process.learn_host_key("n1", "ssh-ed25519 AAAA", current=False)
+    assert process.site(OWNER).access("n1").host_key == "ssh-ed25519 AAAA"
+    process.learn_host_key("n1", "ssh-ed25519 BBBB", current=True)
+    process.learn_host_key("n1", "ssh-ed25519 AAAA", current=False)
+    assert process.site(OWNER).access("n1").host_key == "ssh-ed25519 BBBB"
