@@ -103,8 +103,9 @@ class Session:
             self._login(limit)
         except Unreachable as error:
             self.close()
+            tried = [*self._tried, f"open a session, UDP port {self._address.port}"]
             raise failure(
-                self._address, BmcFault.UNREACHABLE, "nothing answers there", tried=self._tried, seen=str(error)
+                self._address, BmcFault.UNREACHABLE, "nothing answers there", tried=tried, seen=str(error)
             ) from None
         except BaseException:
             self.close()
