@@ -46,8 +46,8 @@ def observe_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, probed: bool 
         remembered=remembered.installed if remembered else None,
         released_here=remembered is not None,
         wipe_remembered=bool(remembered and remembered.wipe),
-        # A run that was cut short in its probe left the host on; nobody else started it.
-        probed=probed or bool(remembered and remembered.probing),
+        # A run that was cut short in its probe, or after deciding on it, left the host on; nobody else started it.
+        probed=probed or bool(remembered and (remembered.probing or remembered.armed == wish.life)),
     )
 
 
