@@ -1,4 +1,4 @@
-"""Files that a host downloads itself: checked by digest before they get their name."""
+"""Artifacts of the settings on a host: a plain file, or the one program out of a release archive."""
 
 from __future__ import annotations
 
@@ -6,93 +6,34 @@ import re
 from urllib.parse import urlsplit
 
 from metal.errors import HostError, HostFault
+from metal.host.archive import archive_kind, install_member
+from metal.host.download import SECONDS, curl_line, download, without_secrets
 from metal.host.ssh import Ssh
 from metal.settings.fleet import Artifact
 
 __all__ = ["digest_of", "fetch", "fetch_artifact", "parse_digests"]
 
-_SECONDS = 600.0
-_UNCHANGED = 45
-_DIGEST_DIFFERS = 46
-_CURL_FAILED = 47
 _HEX = re.compile(r"[0-9a-f]{64}")
 
-# Arguments: digest, destination, mode (octal), seconds. The address comes by standard input and goes to curl
-# likewise: it may hold a login, and argument lists are for everybody to read.
-_FETCH = f"""
-digest=$1 destination=$2 mode=$3 seconds=$4
-IFS= read -r url
-has() {{ [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]; }}
-if has "$destination" "$digest"; then
-  [ "$(stat -c '%a %u:%g' -- "$destination")" != "$mode 0:0" ] || exit {_UNCHANGED}
-  chown 0:0 -- "$destination"
-  chmod -- "$mode" "$destination"
-  exit 0
-fi
-folder=$(dirname -- "$destination")
-mkdir -p -- "$folder"
-tmp=$(mktemp -- "$folder/.metalswarm.XXXXXXXX")
-trap 'rm -f -- "$tmp"' EXIT
-trap 'exit 143' HUP INT TERM
-printf 'url = "%s"\\n' "$url" |
-  curl --fail --silent --show-error --location --proto '=http,https' --retry 3 --retry-connrefused \\
-    --connect-timeout 15 --max-time "$seconds" --output "$tmp" --config - || exit {_CURL_FAILED}
-if ! has "$tmp" "$digest"; then sha256sum <"$tmp" | cut -d' ' -f1; exit {_DIGEST_DIFFERS}; fi
-chown 0:0 -- "$tmp"
-chmod -- "$mode" "$tmp"
-sync -- "$tmp"
-mv -fT -- "$tmp" "$destination"
-if command -v restorecon >/dev/null 2>&1; then restorecon -- "$destination" || true; fi
-"""
 
+def fetch(ssh: Ssh, url: str, sha256: str, destination: str, mode: int, *, timeout: float = SECONDS) -> bool:
+    """Make `destination` what the download holds, downloaded by the host; True when anything changed.
 
-def fetch(ssh: Ssh, url: str, sha256: str, destination: str, mode: int, *, timeout: float = _SECONDS) -> bool:
-    """Make `destination` the file with that digest, downloaded by the host; True when anything changed.
+    A URL whose path ends in .zip, .tar.gz or .tgz is an archive: the digest is the archive's, and the member with the
+    destination's name is installed (:func:`metal.host.archive.install_member`). Any other is the file itself. Nothing
+    is downloaded when it is in place already, and nothing that is broken or wrong ever gets the name.
 
-    Nothing is downloaded when the file has the digest already. A broken or wrong download never gets the name.
-
-    :param sha256: 64 hex digits.
-    :param timeout: seconds for the whole.
-    :raises HostError: COMMAND: not downloadable, or another digest.
+    :param sha256: 64 hex digits, of the download.
+    :param timeout: seconds for the download.
+    :raises HostError: COMMAND: not downloadable, another digest, or an archive without that program.
     """
-    digest = sha256.lower()
-    if not _HEX.fullmatch(digest):
-        raise ValueError(f"not a sha256: {sha256!r}")
-    done = ssh.script(
-        _FETCH,
-        digest,
-        destination,
-        format(mode, "o"),
-        str(max(1, int(timeout))),
-        stdin=f"{_plain(url)}\n",
-        timeout=timeout + 30,
-        check=False,
-    )
-    if done.rc == 0:
-        return True
-    if done.rc == _UNCHANGED:
-        return False
-    if done.rc == _DIGEST_DIFFERS:
-        raise HostError(
-            f"the download for {destination} is not the file that was asked for",
-            fault=HostFault.COMMAND,
-            host=ssh.access.host,
-            tried=[f"curl {_shown(url)}", f"expected sha256 {digest}"],
-            seen=f"sha256 {done.stdout.strip()}",
-            next_step="correct url or sha256 in the settings; the file was thrown away",
-        )
-    cause = "the host could not download it" if done.rc == _CURL_FAILED else f"installing it ended with {done.rc}"
-    raise HostError(
-        f"{destination} is missing: {cause}",
-        fault=HostFault.COMMAND,
-        host=ssh.access.host,
-        tried=[f"curl {_shown(url)}"],
-        seen=done.stderr.strip()[-500:] or "no output",
-        next_step="check that the host reaches that address (the host downloads itself) and has curl",
-    )
+    kind = archive_kind(url)
+    if kind is None:
+        return download(ssh, url, sha256, destination, mode, timeout=timeout)
+    return install_member(ssh, kind, url, sha256, destination, mode, timeout=timeout)
 
 
-def fetch_artifact(ssh: Ssh, artifact: Artifact, destination: str, mode: int, *, timeout: float = _SECONDS) -> bool:
+def fetch_artifact(ssh: Ssh, artifact: Artifact, destination: str, mode: int, *, timeout: float = SECONDS) -> bool:
     """:func:`fetch` for an artifact of the settings, its digest read from `sha256_url` where no digest is given."""
     return fetch(ssh, artifact.url, digest_of(ssh, artifact), destination, mode, timeout=timeout)
 
@@ -108,7 +49,7 @@ def digest_of(ssh: Ssh, artifact: Artifact) -> str:
         raise ValueError("an artifact needs sha256 or sha256_url")
     listing = ssh.run(
         ["curl", "--fail", "--silent", "--show-error", "--location", "--max-time", "30", "--config", "-"],
-        stdin=f'url = "{_plain(artifact.sha256_url)}"\n',
+        stdin=curl_line(artifact.sha256_url),
     ).stdout
     name = urlsplit(artifact.url).path.rsplit("/", 1)[-1]
     digest = parse_digests(listing, name)
@@ -117,7 +58,7 @@ def digest_of(ssh: Ssh, artifact: Artifact) -> str:
             f"no digest for {name}",
             fault=HostFault.COMMAND,
             host=ssh.access.host,
-            tried=[f"curl {_shown(artifact.sha256_url)}"],
+            tried=[f"curl {without_secrets(artifact.sha256_url)}"],
             seen=listing.strip()[:200] or "an empty list",
             next_step="put sha256 itself into the settings",
         )
@@ -133,16 +74,3 @@ def parse_digests(listing: str, name: str) -> str | None:
     if len(rows) == 1 and len(rows[0]) == 1 and _HEX.fullmatch(rows[0][0].lower()):
         return rows[0][0].lower()
     return None
-
-
-def _plain(url: str) -> str:
-    """The address, refused when it could end the line or the quotes of curl's configuration."""
-    if re.search(r'[\s"\\]', url):
-        raise ValueError("an address holds no white space, quote or backslash; write them as %20, %22, %5C")
-    return url
-
-
-def _shown(url: str) -> str:
-    """The address without a login or a query, either of which may hold a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}"

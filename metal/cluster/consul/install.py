@@ -15,7 +15,10 @@ from metal.cluster.consul.registration import (
     render_token_header,
 )
 from metal.cluster.consul.wish import MemberWish
+from metal.host.archive import lacking_tools
 from metal.host.artifact import fetch_artifact
+from metal.host.facts import observe_facts
+from metal.host.packages import Packages
 from metal.host.service import ensure_unit
 from metal.host.ssh import Ssh
 from metal.pki.authority import BOTH
@@ -61,6 +64,8 @@ def install(site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, 
     """
     packages = site.run.deadline(site.fleet.deadlines.packages)
     ssh.script(_FOLDERS, paths.USER, paths.DATA, paths.CONFIG_FOLDER, paths.OWN_FOLDER)
+    for tool in lacking_tools(ssh, wish.artifact.url):
+        Packages.for_host(ssh, observe_facts(ssh)).ensure(tool, "*", packages, pin=False)
     fetch_artifact(ssh, wish.artifact, paths.BINARY, 0o755)
     role = "server" if wish.server else "client"
     certificate = ensure_host_certificate(

@@ -22,7 +22,7 @@ class MemberWish:
 
     :ivar server: else a client agent.
     :ivar servers: addresses of all wanted servers by host name.
-    :ivar artifact: the Consul binary itself, not an archive.
+    :ivar artifact: the Consul binary, or the release archive that holds it.
     :ivar identity: rotation numbers of the cluster's CA, gossip key and tokens.
     :ivar life: the machine life that this membership belongs to.
     """

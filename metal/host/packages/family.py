@@ -48,7 +48,9 @@ class Packages(ABC):
             next_step="install a system of one of these families",
         )
 
-    def ensure(self, name: str, version_glob: str, deadline: Deadline, *, downgrade: bool = False) -> str:
+    def ensure(
+        self, name: str, version_glob: str, deadline: Deadline, *, downgrade: bool = False, pin: bool = True
+    ) -> str:
         """Have `name` installed in a version that matches, held there, its services not started by the installation.
 
         An installed version that matches stays, also when there is a newer one.
@@ -56,12 +58,14 @@ class Packages(ABC):
         :param version_glob: "20.10.24*"; an epoch need not be given.
         :param deadline: covers waiting for the lock and every attempt.
         :param downgrade: allows to go below the installed version.
+        :param pin: hold it at that version; a tool that only has to be there goes on being upgraded with the system.
         :returns: the installed version.
         :raises HostError: TIMEOUT with the lock's holder; COMMAND; NOT_READY: no such version, or it is a downgrade.
         """
         have = self.installed(name)
         if have is not None and matches(have, version_glob):
-            self.hold(name, deadline)
+            if pin:
+                self.hold(name, deadline)
             return have
         self.wait_free(deadline)
         self.repair(deadline)
@@ -86,7 +90,8 @@ class Packages(ABC):
                 next_step="raise the version in the settings, or remove the package on the host",
             )
         self.install(name, wanted, deadline, downgrade=downgrade)
-        self.hold(name, deadline)
+        if pin:
+            self.hold(name, deadline)
         now = self.installed(name)
         if now is None or not matches(now, version_glob):
             raise HostError(
