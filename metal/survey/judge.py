@@ -25,12 +25,14 @@ def power_word(host: HostWish, state: str | None, why: str = "") -> Word:
 
 
 def ready_word(host: HostWish, seen: ReadySeen | None) -> Word:
+    """The ready state, where the host is wanted on and was looked at."""
     if host.power is PowerWish.OFF or seen is None:
         return NOT_ASKED
     return Word(seen.condition, seen.ready, seen.cause or (seen.report.os if seen.report else ""))
 
 
 def engine_word(host: HostWish, seen: EngineSeen | None, why: str = "") -> Word:
+    """:param why: what kept the host from being asked, where it was not."""
     wanted = host.purpose.has_docker
     if seen is None:
         return Word("no answer", False, why) if wanted else NOT_ASKED
@@ -40,6 +42,7 @@ def engine_word(host: HostWish, seen: EngineSeen | None, why: str = "") -> Word:
 
 
 def consul_word(host: HostWish, member: CatalogMember | None, why: str = "") -> Word:
+    """:param member: None where the catalogue does not list the host, or, with `why`, where nobody could be asked."""
     if host.purpose is not Purpose.SWARM:
         return NOT_ASKED
     if member is None:
@@ -47,20 +50,23 @@ def consul_word(host: HostWish, member: CatalogMember | None, why: str = "") -> 
     role = "leader" if member.leader else "server" if member.voter else "client"
     if not member.alive:
         return Word(f"{role}, failed", False)
-    good = member.voter == host.is_consul_server and member.swarm_passing
-    return Word(role if good else f"{role}, node not passing", good)
+    if member.voter != host.is_consul_server:
+        return Word(f"{role}, wanted as {'server' if host.is_consul_server else 'client'}", False)
+    return Word(role if member.swarm_passing else f"{role}, node not passing", member.swarm_passing)
 
 
 def swarm_word(host: HostWish, node: Node | None, why: str = "") -> Word:
+    """:param node: None where the managers do not list the host, or, with `why`, where nobody could be asked."""
     if host.purpose is not Purpose.SWARM:
         return NOT_ASKED
     if node is None:
         return Word("no answer" if why else "absent", False, why)
     role = "leader" if node.leader else node.role.value
-    good = (
-        node.ready
-        and node.availability == "active"
-        and (node.role is Role.MANAGER) == host.is_manager
-        and (node.reachable or node.role is not Role.MANAGER)
-    )
-    return Word(role if good else f"{role}, {node.state}, {node.availability}", good, node.id)
+    wanted = Role.MANAGER if host.is_manager else Role.WORKER
+    if not node.ready or node.availability != "active":
+        return Word(f"{role}, {node.state}, {node.availability}", False, node.id)
+    if node.role is not wanted:
+        return Word(f"{role}, wanted as {wanted.value}", False, node.id)
+    if node.role is Role.MANAGER and not node.reachable:
+        return Word(f"{role}, unreachable", False, node.id)
+    return Word(role, True, node.id)

@@ -1,0 +1,77 @@
+"""Answers of the living system put together host by host; the asking itself needs a lab."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from metal.cluster.consul.catalog import CatalogMember
+from metal.cluster.stackengine import RingNode
+from metal.cluster.swarm.view import Node
+from metal.errors import Cancelled, HostError, HostFault
+from metal.plan.join import Role
+from metal.survey.survey import _Answer, _ClusterAnswers, _host_survey, _strangers, _try
+from metal.survey.view import LAYERS, Word
+from tests.unit.small_fleet import document, small_fleet
+
+
+def node(name: str, id_: str, state: str = "ready") -> Node:
+    return Node(
+        id_, name, Role.WORKER, voter=False, reachable=False, leader=False, raft="", address="", state=state,
+        availability="active", labels={}, version=1, spec={},
+    )  # fmt: skip
+
+
+def member(name: str) -> CatalogMember:
+    return CatalogMember(name, "", True, False, False, True, True, True)
+
+
+def test_an_error_is_an_answer_and_an_interrupt_is_not() -> None:
+    def fail(error: Exception):
+        def ask() -> None:
+            raise error
+
+        return ask
+
+    assert _try(lambda: 1).value == 1
+    assert _try(fail(HostError("no answer", fault=HostFault.TIMEOUT, seen="reset"))).why == "no answer (reset)"
+    with pytest.raises(Cancelled):
+        _try(fail(Cancelled("cancelled")))
+
+
+def test_a_host_on_hold_is_shown_and_never_counted_against_the_fleet(tmp_path) -> None:
+    wanted = document()
+    wanted["hosts"] = {"n2": {"hold": "RMA"}}
+    host = small_fleet(tmp_path, wanted).hosts["n2"]
+    down = _ClusterAnswers(_Answer({}), _Answer((node("n2", "id", "down"),)), _Answer({}))
+    found = _host_survey(host, _Answer(None, "on hold: RMA"), None, _Answer(None, "on hold"), down)
+    assert found.power == Word("on hold", None, "RMA")
+    assert found.swarm.state == "worker, down, active"
+    assert [getattr(found, layer).good for layer in LAYERS] == [None] * len(LAYERS)
+    assert found.good
+
+
+def test_the_living_life_of_a_host_is_the_one_that_counts(tmp_path) -> None:
+    host = small_fleet(tmp_path).hosts["n2"]
+    lives = (node("n2", "old", "down"), node("n2", "new"))
+    answers = _ClusterAnswers(_Answer({"n2": member("n2")}), _Answer(lives), _Answer())
+    found = _host_survey(host, _Answer("on"), None, _Answer(None, "x"), answers)
+    assert found.swarm == Word("worker", True, "new")
+    assert found.consul == Word("client", True)
+
+
+def test_who_is_not_in_the_settings_is_named_in_order(tmp_path) -> None:
+    site = SimpleNamespace(fleet=small_fleet(tmp_path))
+    answers = _ClusterAnswers(
+        _Answer({name: member(name) for name in ("n9", "n1", "n8")}),
+        _Answer((node("n1", "a"), node("n2", "b"), node("n2", "c", "down"), node("n9", "d"))),
+        _Answer({"n7": RingNode("n7", "10.0.0.7", admin=False, active=True, registered_with="n1")}),
+    )
+    assert _strangers(site, "blue", answers) == [
+        "swarm blue: n9 (d, ready) is not in the settings",
+        "swarm blue: n2 has an earlier life left (c, down)",
+        "Consul blue: n8 is not in the settings",
+        "Consul blue: n9 is not in the settings",
+        "controller blue: n7 is not in the settings",
+    ]
