@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
@@ -145,6 +147,71 @@ def test_nothing_secret_is_plain_in_state_or_process_lists(stack: LabStack) -> N
         processes = stack.ssh(host, "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' '")
         assert not [secret for secret in secrets[1:] if secret in processes]
         assert stack.readable_by_all(host, [*secrets, "PRIVATE KEY-----"]) == []
+
+
+def metalswarm(stack: LabStack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=stack.project.folder,
+        env=stack.project.variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_status_asks_the_living_system_and_not_the_state(stack: LabStack) -> None:
+    done = metalswarm(stack, "status", "--json", "--stack", "dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads(done.stdout)
+    layers = ("power", "ready", "engine", "consul", "swarm", "manager")
+    assert {name: seen["hosts"][name]["good"] for name in HOSTS} == dict.fromkeys(HOSTS, True)
+    assert [seen["hosts"]["n4"][layer]["state"] for layer in layers][:2] == ["on", "ready"]
+    assert seen["hosts"]["n4"]["swarm"]["state"] == "worker"
+    assert seen["hosts"]["n4"]["manager"]["state"] == "member"
+    assert seen["hosts"]["n6"]["power"]["state"] == "off"
+
+    stack.ssh("n5", "systemctl stop docker.socket docker")
+    try:
+        wait_for("the swarm notices", lambda: stack.swarm_nodes()["n5"]["state"] != "ready")
+        done = metalswarm(stack, "status", "--stack", "dev")
+        assert done.returncode == 1
+        assert "stopped" in next(line for line in done.stdout.splitlines() if line.startswith("n5"))
+        assert set(stack.refresh().expect().changes) == {"same", "update"}, "a refresh shows it as well"
+    finally:
+        stack.ssh("n5", "systemctl start docker.socket docker")
+    wait_for("n5 is back", lambda: stack.swarm_nodes()["n5"]["state"] == "ready")
+    stack.refresh().expect()
+    assert {link for _, link, _ in stack.links(stack.up().expect())} <= {"DockerEngine", "SwarmNode"}
+
+
+def test_a_docker_context_is_all_that_a_client_needs(stack: LabStack, tmp_path) -> None:
+    folder = tmp_path / "certs"
+    done = metalswarm(stack, "context", "blue", "--certs", str(folder), "--stack", "dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / "key.pem").stat().st_mode & 0o777 == 0o600
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    with httpx.Client(verify=context, timeout=10) as client:
+        assert len(client.get(f"https://{stack.address('n2')}:2475/nodes").json()) == 5
+
+
+def test_what_exists_only_at_a_swarms_birth_is_refused_later_with_the_reason(stack: LabStack) -> None:
+    swarm = stack.fleet["clusters"]["blue"]["swarm"]
+    before = swarm["address_pool"]
+    swarm["address_pool"] = "172.31.0.0/16"
+    outcome = stack.preview().expect(ok=False)
+    swarm["address_pool"] = before
+    assert "address_pool" in outcome.output
+    assert "birth" in outcome.output
+    assert "Traceback" not in outcome.output
+    stack.fleet["clusters"]["blue"]["managers"] = ["n1", "n2"]
+    outcome = stack.preview().expect(ok=False)
+    stack.fleet["clusters"]["blue"]["managers"] = ["n1", "n2", "n3"]
+    assert "clusters.blue.managers" in outcome.output
+    assert "odd" in outcome.output or "1, 3, 5" in outcome.output
 
 
 def test_a_spare_becomes_a_worker_and_only_its_chain_is_touched(stack: LabStack) -> None:
