@@ -1,0 +1,215 @@
+"""An `up` that is cut short anywhere: the next one converges, installs nothing twice, and nothing stale is left."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.api import Lab
+from lab.bmc.client import PowerAct
+from tests.engine.waiting import wait_for
+from tests.lab.ready_stack import fresh_hosts, marker, ready_stack, small_lab
+from tests.lab.stack import LabStack, fleet_document
+from tests.lab.traces import host_identity
+
+pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
+
+HOSTS = ("n1", "n2")
+
+
+@pytest.fixture(scope="module")
+def module_lab() -> Iterator[Lab]:
+    with small_lab("cut", 191) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(module_lab: Lab) -> Lab:
+    return fresh_hosts(module_lab)
+
+
+@pytest.fixture
+def stack(lab: Lab, tmp_path: Path) -> LabStack:
+    return ready_stack(tmp_path / "project", lab, *HOSTS)
+
+
+class RunningUp:
+    """An `up` under way, in a process group of its own, ended with the test."""
+
+    def __init__(self, stack: LabStack) -> None:
+        stack._write()
+        self._folder = str(stack.project.folder)
+        self._engine = subprocess.Popen(
+            stack.project.command("up", "--yes", "--skip-preview", "--stack", "dev"),
+            cwd=stack.project.folder,
+            env=stack.project.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.output: list[str] = []
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._engine.stdout
+        for line in self._engine.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def until(self, words: str, *, seconds: float = 120) -> None:
+        """Return when a line of the output holds `words`."""
+        while True:
+            line = self._lines.get(timeout=seconds)
+            assert line is not None, f"ended before {words!r}:\n{''.join(self.output)}"
+            self.output.append(line)
+            if words in line:
+                return
+
+    def kill(self) -> None:
+        """SIGKILL to the engine and its process group; what it started must end by itself."""
+        os.killpg(self._engine.pid, signal.SIGKILL)
+        self._engine.wait()
+        wait_for("provider and language host end with their engine", lambda: not self.processes(), seconds=10)
+
+    def interrupt(self, *, seconds: float) -> int:
+        """SIGINT, as ^C sends it; the exit code."""
+        self._engine.send_signal(signal.SIGINT)
+        code = self._engine.wait(timeout=seconds)
+        while (line := self._lines.get(timeout=seconds)) is not None:
+            self.output.append(line)
+        return code
+
+    def processes(self) -> list[str]:
+        """Arguments of all processes that work in the project's folder."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(entry / "cwd") == self._folder:
+                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+    def end(self) -> None:
+        if self._engine.poll() is None:
+            os.killpg(self._engine.pid, signal.SIGKILL)
+            self._engine.wait()
+
+
+@pytest.fixture
+def running(stack: LabStack) -> Iterator[list[RunningUp]]:
+    started: list[RunningUp] = []
+    yield started
+    for each in started:
+        each.end()
+
+
+def unlock(stack: LabStack) -> None:
+    """What the user is told to do after a kill: the file backend's lock outlives the engine."""
+    refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev")
+    assert not refused.ok
+    assert "pulumi cancel" in refused.output
+    stack.project.run("cancel", "--yes", "--stack", "dev").expect()
+
+
+def assert_settled(stack: LabStack, lab: Lab, installs: dict[str, int]) -> None:
+    """Another run has nothing to do, each host was installed so many times since it was fresh, nothing is pending."""
+    # The engine forgets that a create was cut short only when told; every create of ours takes what is already so.
+    stack.refresh("--clear-pending-creates").expect()
+    assert not stack.project.export().get("pending_operations")
+    outcome = stack.up().expect()
+    assert set(outcome.changes) == {"same"}
+    assert not outcome.diagnostics("warning")
+    for name, times in installs.items():
+        status = lab.host(name).status()
+        assert (status.installs, status.boot) == (times, "default"), status
+        assert marker(stack, name)["state"] == "claimed"
+
+
+@pytest.mark.parametrize("moment", ["BootDevice n1 creating", "Power n1 creating", "HostReady n1 creating"])
+def test_a_kill_during_the_first_up(stack: LabStack, lab: Lab, running: list[RunningUp], moment: str) -> None:
+    running.append(RunningUp(stack))
+    running[0].until(moment)
+    running[0].kill()
+    unlock(stack)
+    stack.up().expect()
+    assert_settled(stack, lab, {"n1": 1, "n2": 1})
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "BootDevice n1 creating replacement",
+        pytest.param("HostReady n1 deleting", marks=pytest.mark.full),
+        pytest.param("HostReady n1 creating replacement", marks=pytest.mark.full),
+    ],
+)
+def test_a_kill_during_a_reinstall(stack: LabStack, lab: Lab, running: list[RunningUp], moment: str) -> None:
+    stack.up().expect()
+    before = {name: host_identity(lab, name) for name in HOSTS}
+    stack.fleet["hosts"] = {"n1": {"generation": 2}}
+    running.append(RunningUp(stack))
+    running[0].until(moment)
+    running[0].kill()
+    unlock(stack)
+    stack.up().expect()
+    assert_settled(stack, lab, {"n1": 2, "n2": 1})
+    assert not set(host_identity(lab, "n1").values()) & set(before["n1"].values())
+    assert host_identity(lab, "n2") == before["n2"]
+    assert marker(stack, "n1")["life"] == "g2"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("moment", ["ConsulMember n1 creating", "DockerEngine n1 creating", "SwarmNode n1 creating"])
+def test_a_kill_while_a_cluster_is_born(stack: LabStack, lab: Lab, running: list[RunningUp], moment: str) -> None:
+    clusters = fleet_document(lab)["clusters"]
+    stack.fleet["clusters"] = {"blue": {**clusters["blue"], "managers": ["n1"], "manager": {"driver": "none"}}}
+    stack.fleet["pools"]["web"] |= {"purpose": "swarm", "cluster": "blue"}
+    running.append(RunningUp(stack))
+    running[0].until(moment)
+    running[0].kill()
+    unlock(stack)
+    stack.up().expect()
+    nodes = stack.swarm_nodes()
+    assert {name: (node["role"], node["state"]) for name, node in nodes.items()} == {
+        "n1": ("manager", "ready"),
+        "n2": ("worker", "ready"),
+    }
+    assert len(stack.docker("/nodes")) == 2, "no node of a first attempt is left"
+    assert sorted(node["Node"] for node in stack.consul("/v1/catalog/nodes")) == ["n1", "n2"]
+    assert_settled(stack, lab, {"n1": 1, "n2": 1})
+
+
+def test_an_interrupt_ends_at_once_and_the_next_run_resumes(
+    stack: LabStack, lab: Lab, running: list[RunningUp]
+) -> None:
+    # A host that hangs keeps HostReady waiting, which is where most interrupts come.
+    lab.host("n1").ignore_network_boot()
+    running.append(RunningUp(stack))
+    running[0].until("HostReady n2 created")
+    assert running[0].interrupt(seconds=5) != 0
+    output = "".join(running[0].output)
+    assert "error: n1: cancelled" in output
+    assert "next: run the same command again; it resumes" in output
+    assert "Traceback" not in output
+    wait_for("everything ended", lambda: not running[0].processes(), seconds=5)
+    assert not stack.project.export().get("pending_operations")
+
+    # No lock is left, and only n1's last link is missing. A run that was stopped says nothing about the host, so the
+    # next one waits for it again, and a person mends the boot.
+    lab.host("n1").ignore_network_boot(False)
+    lab.host("n1").set_boot("pxe")
+    lab.host("n1").power(PowerAct.RESET)
+    outcome = stack.up().expect()
+    assert stack.links(outcome) == [("create", "HostReady", "n1")]
+    assert_settled(stack, lab, {"n1": 1, "n2": 1})
