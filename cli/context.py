@@ -41,9 +41,10 @@ def context(
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="How long the client certificate is valid.")] = _DAYS,
     force: Annotated[bool, typer.Option("--force", help="Replace a context that somebody else made.")] = False,
+    stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Write a Docker context with a client certificate for one of the cluster's managers (files with mode 0600)."""
-    fleet, credentials = open_stack()
+    fleet, credentials = open_stack(stack)
     wish = _cluster(fleet, cluster)
     authority = Authority.of(credentials.seed(), cluster, wish.identity.ca)
     endpoint, answered = _endpoint(fleet, wish, authority)
