@@ -57,6 +57,6 @@ class ConsulCluster(pulumi.ComponentResource):
             self.members[name] = ConsulMember(
                 name,
                 consul_member_inputs(host, fleet, cluster, ready[name].id, ready[name].host_key),
-                pulumi.ResourceOptions(parent=self, depends_on=first),
+                pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
             )
         self.register_outputs({})

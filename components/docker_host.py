@@ -23,6 +23,6 @@ class DockerHost(pulumi.ComponentResource):
         self.engine = DockerEngine(
             host.name,
             docker_engine_inputs(host, fleet.owner, fleet.docker, ca, ready.id, ready.host_key),
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions(parent=self, protect=host.protected),
         )
         self.register_outputs({})

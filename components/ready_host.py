@@ -16,15 +16,16 @@ __all__ = ["ReadyHost"]
 class ReadyHost(pulumi.ComponentResource):
     """BootDevice -> Power -> HostReady. A host that is wanted off ends with its power link.
 
+    Every link of a protected host is protected, in the other components too: a chain is deleted from its end, and the
+    engine looks at each link only when its turn comes.
+
     :ivar ready: the last link, or None for a host that is wanted off.
     """
 
     def __init__(self, host: HostWish, fleet: Fleet, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("metalswarm:index:ReadyHost", host.name, None, opts)
-        own = pulumi.ResourceOptions(parent=self)
-        # The first link stands for the machine: while it is protected, neither a removal nor a new life can begin.
-        guarded = pulumi.ResourceOptions(parent=self, protect=host.protected)
-        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), guarded)
+        own = pulumi.ResourceOptions(parent=self, protect=host.protected)
+        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), own)
         power = Power(host.name, power_inputs(host, fleet.owner, boot.id), own)
         self.ready: HostReady | None = None
         if host.power is PowerWish.ON:

@@ -43,6 +43,6 @@ class StackEngine(pulumi.ComponentResource):
             self.nodes[name] = ManagerNode(
                 name,
                 manager_node_inputs(host, fleet.owner, cluster, swarm.nodes[name].id, ready[name].host_key),
-                pulumi.ResourceOptions(parent=self, depends_on=first),
+                pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
             )
         self.register_outputs({})

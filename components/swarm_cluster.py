@@ -48,6 +48,6 @@ class SwarmCluster(pulumi.ComponentResource):
                 swarm_node_inputs(
                     host, fleet.owner, cluster, engines[name].id, consul.members[name].id, ready[name].host_key
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=first),
+                pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
             )
         self.register_outputs({})

@@ -26,7 +26,8 @@ class ClusterPlanProvider(Link):
         old = Membership.from_dict(olds["membership"]) if olds.get("membership") else None
         for line in summarise(old, new):
             runtime.progress(f"{news['cluster']}: {line}")
-        return [CheckFailure("membership", str(refusal)) for refusal in refusals(old, new)]
+        # Named after no property: the engine would print the whole membership before the reason.
+        return [CheckFailure("", str(refusal)) for refusal in refusals(old, new)]
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         return {}

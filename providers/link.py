@@ -124,6 +124,7 @@ class Link(ResourceProvider):
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         seen = plain(props)
+        self._forbid(seen)
         if seen.get("pending"):
             return
         self._learn(seen)
@@ -132,6 +133,10 @@ class Link(ResourceProvider):
             process.warn(f"{seen['host']}: on hold ({hold}): left as it is")
             return
         self.undo(seen)
+
+    def _forbid(self, seen: dict[str, Any]) -> None:
+        # The engine refuses a protected resource only when its turn comes, after all that is deleted before it.
+        process.refuse_destroy(str(seen["owner"]))
 
     def _learn(self, seen: dict[str, Any]) -> None:
         if "host" in seen:

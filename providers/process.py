@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
     from metal.site import Site
 
-__all__ = ["configure", "is_lost", "learn_host_key", "leaving", "ledger", "remember", "site", "warn"]
+__all__ = ["configure", "is_lost", "learn_host_key", "leaving", "ledger", "refuse_destroy", "remember", "site", "warn"]
 
 _lock = threading.Lock()
 _config: dict[str, str] = {}
@@ -101,6 +101,23 @@ def is_lost(owner: str, host: str) -> bool:
     """Whether the inventory has given this host up: it will never answer again, and nothing waits for it."""
     facts = site(owner).fleet.facts(host)
     return facts is not None and facts.lost
+
+
+def refuse_destroy(owner: str) -> None:
+    """Let nothing be deleted in a destroy that the settings of now forbid.
+
+    :raises PlanRefused: `limits.destroy` is `refuse`, and this run is a destroy.
+    """
+    from metal.errors import PlanRefused
+    from metal.settings.fleet import DestroyRule
+
+    with _lock:
+        destroying = not _asked
+    if destroying and site(owner).fleet.limits.destroy is DestroyRule.REFUSE:
+        raise PlanRefused(
+            f"limits.destroy: refuse forbids destroying {owner}; nothing was touched",
+            next_step="to really destroy it: set limits.destroy to allow, run `pulumi up`, then destroy",
+        )
 
 
 def leaving(host: str) -> Leaving:

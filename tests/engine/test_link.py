@@ -27,6 +27,9 @@ class BaseLink(Link):
     def _hold(self, props):
         return ""
 
+    def _forbid(self, seen):
+        pass
+
     def identity(self, props):
         return f"{props['host']}/{props['life']}/{type(self).__name__}"
 

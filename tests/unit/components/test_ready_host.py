@@ -14,10 +14,12 @@ def test_a_host_in_no_pool_is_not_registered(told) -> None:
     assert not [name for name in told if name.endswith(" n5")]
 
 
-def test_a_protected_host_guards_its_first_link_and_nothing_else(tmp_path) -> None:
+def test_every_link_of_a_protected_host_is_protected_and_nothing_else(tmp_path) -> None:
     wanted = document()
     told = register(small_fleet(tmp_path, wanted, n2={"protected": True}))
-    assert [name for name, resource in told.items() if resource.protect] == ["BootDevice n2"]
+    links = {name for name, resource in told.items() if resource.custom and name.endswith(" n2")}
+    assert len(links) == 7
+    assert {name for name, resource in told.items() if resource.protect} == links
 
 
 def test_a_host_without_a_bmc_is_told_so(tmp_path) -> None:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from metal.errors import SettingsError
+from metal.errors import PlanRefused, SettingsError
 from providers import process
 from providers.server import runtime
-from tests.unit.small_fleet import OWNER, write_inventory
+from tests.unit.small_fleet import OWNER, document, write_inventory
 
 
 @pytest.fixture
@@ -79,3 +79,14 @@ def test_a_peer_must_show_the_key_that_its_ready_link_pinned(begin) -> None:
     process.learn_host_key("n1", "ssh-ed25519 BBBB", current=True)
     process.learn_host_key("n1", "ssh-ed25519 AAAA", current=False)
     assert process.site(OWNER).access("n1").host_key == "ssh-ed25519 BBBB"
+
+
+def test_a_destroy_that_the_settings_forbid_is_refused_and_an_up_is_not(begin) -> None:
+    wanted = {**document(), "limits": {"destroy": "refuse"}}
+    begin(wanted)
+    with pytest.raises(PlanRefused, match=r"limits\.destroy: refuse"):
+        process.refuse_destroy(OWNER)
+    process.remember("host", "n1")
+    process.refuse_destroy(OWNER)
+    begin()
+    process.refuse_destroy(OWNER)
