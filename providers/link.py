@@ -99,15 +99,18 @@ class Link(ResourceProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
+        process.load_acts()
         wish = plain(props)
         return CreateResult(self.identity(wish), self._carry_out(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        process.load_acts()
         before = plain(olds)
         # What a hold put off has no outputs yet: its first update begins its life.
         return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        process.load_acts()
         seen = plain(props)
         self._learn(seen)
         if self._hold(seen) or seen.get("pending"):
@@ -123,6 +126,7 @@ class Link(ResourceProvider):
             return ReadResult(id_, {**dict(props), "condition": _condition(error)})
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
+        process.load_acts()
         seen = plain(props)
         self._forbid(seen)
         if seen.get("pending"):

@@ -18,10 +18,19 @@ if TYPE_CHECKING:
 __all__ = ["configure", "is_lost", "learn_host_key", "leaving", "ledger", "refuse_destroy", "remember", "site", "warn"]
 
 _lock = threading.Lock()
+_loading = threading.Lock()
 _config: dict[str, str] = {}
 _site: Site | None = None
 _asked: set[tuple[str, str]] = set()
 _pins: dict[str, str] = {}
+
+
+def load_acts() -> None:
+    """Import, once and in one thread, what operations need; called before each of them."""
+    from importlib import import_module
+
+    with _loading:
+        import_module("providers.acts")
 
 
 def configure(config: Mapping[str, Any]) -> None:
