@@ -22,7 +22,9 @@ print(*(name for name in {unwanted!r} if name in sys.modules))
 
 
 def modules(room: str) -> list[str]:
-    return [f"{room}.{path.stem}" for path in sorted((CHECKOUT / room).glob("*.py")) if path.stem != "__init__"]
+    """All of a room but `acts`, which is what an operation loads and a preview does not."""
+    names = [path.stem for path in sorted((CHECKOUT / room).glob("*.py"))]
+    return [f"{room}.{name}" for name in names if name not in ("__init__", "acts")]
 
 
 def loaded(names: list[str], unwanted: tuple[str, ...]) -> list[str]:
