@@ -9,6 +9,7 @@ from metal.plan.majority import may_remove
 from metal.plan.verdict import Keep, Refuse, Wait
 
 __all__ = [
+    "ERROR_LASTS",
     "Adopt",
     "BirthRecord",
     "Demote",
@@ -22,6 +23,11 @@ __all__ = [
     "Role",
     "decide_join",
 ]
+
+
+# Seconds of error after which an engine will not recover. Until then it starts its swarm part anew by itself, first
+# after 0.2 s, then twice as long each time (moby, daemon/cluster/noderunner.go).
+ERROR_LASTS = 10.0
 
 
 class LocalState(StrEnum):
@@ -61,10 +67,11 @@ class JoinSight:
     :ivar node_id: this engine's id in its swarm.
     :ivar role: this engine's role in its swarm, None where it has none or does not know.
     :ivar record: None where no birth was ever recorded.
-    :ivar managers: ids of all managers in the recorded swarm, this host's included; empty when no manager answers.
+    :ivar managers: ids of all voters in the recorded swarm, this host's included; empty when no manager answers.
     :ivar reachable: those of them that are reachable.
     :ivar listed: whether the recorded swarm lists `node_id`; None when no manager answers.
     :ivar stale: ids that the recorded swarm lists under this host's name, apart from `node_id`.
+    :ivar error_seconds: how long the engine has been seen in error.
     """
 
     host: str
@@ -79,6 +86,7 @@ class JoinSight:
     reachable: tuple[str, ...] = ()
     listed: bool | None = None
     stale: tuple[str, ...] = ()
+    error_seconds: float = 0.0
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -199,6 +207,8 @@ def _record(sight: JoinSight) -> JoinMove:
 
 def _mend(sight: JoinSight) -> JoinMove:
     """The engine is in the recorded swarm, and in error."""
+    if sight.error_seconds < ERROR_LASTS:
+        return Wait("its engine is in error, and tries again by itself")
     if not sight.others:
         return Wait("its engine is in error, and no other manager can be reached")
     own = (sight.node_id,) if sight.node_id else ()

@@ -16,6 +16,7 @@ __all__ = ["LeaveAct", "LeaveSight", "LeaveStep", "ListedNode", "plan_leave"]
 class ListedNode:
     """One line of the recorded swarm's node list under this host's name.
 
+    :ivar role: manager when it takes part in Raft.
     :ivar down: the swarm itself calls it down.
     :ivar drained: its availability is `drain`.
     """
@@ -55,7 +56,7 @@ class LeaveAct(StrEnum):
     AWAIT_WORKER = "wait until worker"
     DRAIN = "drain"
     AWAIT_EMPTY = "wait until empty"
-    LEAVE = "leave"  # by force: a worker by now, or the cluster goes away
+    LEAVE = "leave"  # by force: a worker by now, or the cluster goes away; confirmed by the engine
     AWAIT_DOWN = "wait until down"
     REMOVE = "remove"  # by force; the id names the node
 
@@ -95,7 +96,7 @@ def plan_leave(sight: LeaveSight) -> tuple[LeaveStep, ...] | Wait:
             if living:
                 steps.append(LeaveStep(LeaveAct.AWAIT_WORKER, node.id))
         if living:
-            steps += _part(node)
+            steps += _part(node, broken=sight.state is LocalState.ERROR)
         elif not node.down:
             steps.append(LeaveStep(LeaveAct.AWAIT_DOWN, node.id))
         steps.append(LeaveStep(LeaveAct.REMOVE, node.id))
@@ -113,8 +114,8 @@ def _is_in(sight: LeaveSight) -> bool:
     return not sight.dead and sight.in_cluster and sight.state not in (None, LocalState.INACTIVE)
 
 
-def _part(node: ListedNode) -> list[LeaveStep]:
-    if node.down:
+def _part(node: ListedNode, *, broken: bool) -> list[LeaveStep]:
+    if node.down or broken:
         # Its tasks stay listed for a day and cannot be drained away.
         return [LeaveStep(LeaveAct.LEAVE, None)]
     steps = [] if node.drained else [LeaveStep(LeaveAct.DRAIN, node.id)]
@@ -122,7 +123,6 @@ def _part(node: ListedNode) -> list[LeaveStep]:
         *steps,
         LeaveStep(LeaveAct.AWAIT_EMPTY, node.id),
         LeaveStep(LeaveAct.LEAVE, None),
-        LeaveStep(LeaveAct.AWAIT_DOWN, node.id),
     ]
 
 

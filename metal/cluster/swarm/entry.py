@@ -1,18 +1,18 @@
-"""The two ways into a swarm: giving birth to it, and joining it."""
+"""The ways into a swarm and out of it: birth, join, leave."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from metal.cluster.docker.api import DockerApi, EngineRefused, EngineSilent
 from metal.cluster.swarm.view import Local, View, observe_local
 from metal.cluster.swarm.wish import NodeWish
 from metal.errors import ClusterError
 from metal.host.ssh import Ssh
-from metal.plan.join import Role
+from metal.plan.join import LocalState, Role
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["await_local", "initialise", "join"]
+__all__ = ["await_local", "initialise", "join", "join_addresses", "leave"]
 
 # The control port speaks mutual TLS only.
 _LISTEN = "0.0.0.0:2377"
@@ -34,10 +34,11 @@ def initialise(api: DockerApi, wish: NodeWish) -> None:
     )
 
 
-def join(api: DockerApi, wish: NodeWish, manager: DockerApi, view: View) -> None:
+def join(api: DockerApi, wish: NodeWish, manager: DockerApi, view: View, *, lasting: Sequence[str] = ()) -> None:
     """Ask to join, drained, with a token read from a living manager at this moment.
 
     :param manager: of the swarm to join; `view` is what it just said.
+    :param lasting: hosts that stay managers, best first.
     """
     tokens = manager.swarm()["JoinTokens"]
     try:
@@ -46,7 +47,7 @@ def join(api: DockerApi, wish: NodeWish, manager: DockerApi, view: View) -> None
                 "ListenAddr": _LISTEN,
                 "AdvertiseAddr": wish.advertise,
                 "DataPathAddr": wish.advertise,
-                "RemoteAddrs": [node.raft for node in view.nodes if node.reachable],
+                "RemoteAddrs": join_addresses(view, lasting),
                 "JoinToken": tokens["Manager" if wish.role is Role.MANAGER else "Worker"],
                 # Work comes when the labels that decide about it are there.
                 "Availability": "drain",
@@ -56,6 +57,24 @@ def join(api: DockerApi, wish: NodeWish, manager: DockerApi, view: View) -> None
         # The engine goes on trying after it has answered that its time is over.
         if "timeout was reached" not in (error.seen or "").lower():
             raise
+
+
+def join_addresses(view: View, lasting: Sequence[str]) -> list[str]:
+    """Return the reachable managers' addresses, those of `lasting` hosts first and in that order.
+
+    An engine uses the first one only, and goes there again whenever it becomes a manager, until it is restarted.
+    Source: moby, daemon/cluster/swarm.go; swarmkit, node/node.go.
+    """
+    place = {node.id: at for at, name in enumerate(lasting) for node in view.lives_of(name)}
+    reachable = [node for node in view.nodes if node.reachable]
+    return [node.raft for node in sorted(reachable, key=lambda node: place.get(node.id, len(lasting)))]
+
+
+def leave(ssh: Ssh, api: DockerApi, *, deadline: Deadline) -> None:
+    """Leave by force, and have the engine's own word that it is out."""
+    api.swarm_leave(force=True)
+    gone = LocalState.INACTIVE
+    await_local(ssh, api, "has left", lambda local: gone if local.state is gone else None, deadline=deadline)
 
 
 def await_local(

@@ -7,12 +7,13 @@ from contextlib import contextmanager, nullcontext
 
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.swarm_port import remove_swarm_port
+from metal.cluster.swarm.entry import leave
 from metal.cluster.swarm.listed import FINISHED_TASKS, await_node, demote, remove, set_availability
 from metal.cluster.swarm.living import LivingManagers
-from metal.cluster.swarm.patience import former_managers, missing_managers, patience
+from metal.cluster.swarm.patience import before_demotion, patience
 from metal.cluster.swarm.record import SwarmRecord
 from metal.cluster.swarm.turn import turn
-from metal.cluster.swarm.view import Local, View, observe_local, observe_view
+from metal.cluster.swarm.view import Local, Node, View, observe_local, observe_view
 from metal.cluster.swarm.wish import NodeWish
 from metal.errors import Cancelled, ClusterError, HostError, HostFault, MetalError
 from metal.host.service import observe_unit
@@ -131,15 +132,15 @@ class _Leaver:
         )
         if isinstance(planned, Wait):
             return Pending(planned.reason)
-        if view and any(step.act is LeaveAct.DEMOTE for step in planned):
-            missing = missing_managers(self.site, self.wish.cluster, view, but=self.host)
-            if missing:
-                return Pending(f"waits until {', '.join(missing)} can take over as manager")
-            former = former_managers(view, local) if local else ()
-            if former:
-                return Pending(f"waits until its engine has forgotten the former managers {', '.join(former)}")
-            if found and found[0].host == self.host:
-                return Pending(f"a demotion needs another manager that answers ({self.living.seen})")
+        if found and local and local.state is LocalState.ACTIVE and _is_becoming(found[1].node(local.node)):
+            return Pending("is being made a manager at this moment")
+        if found and any(step.act is LeaveAct.DEMOTE for step in planned):
+            node = local.node if local else None
+            waits = before_demotion(
+                self.site, self.wish.cluster, found[1], host=self.host, node=node, asked=found[0].host
+            )
+            if waits:
+                return Pending(waits)
         return planned
 
     def _no_manager(self, swarm: str) -> Pending:
@@ -179,7 +180,8 @@ class _Leaver:
             run.progress(f"{self.host}: {step.act}" + (f" {step.node}" if step.node else ""))
             if step.act is LeaveAct.LEAVE:
                 assert api is not None
-                api.swarm_leave(force=True)
+                assert self.ssh is not None
+                leave(self.ssh, api, deadline=whole.within(limits.engine))
                 continue
             assert found is not None
             assert step.node is not None
@@ -213,8 +215,10 @@ class _Leaver:
         ssh = self.ssh
 
         def probe() -> bool | Pending:
-            role = observe_local(ssh, api).role
-            return True if role is Role.WORKER else Pending(f"its engine says {role}")
+            local = observe_local(ssh, api)
+            # One that falls into error on the way can leave all the same.
+            done = local.role is Role.WORKER or local.state is LocalState.ERROR
+            return done or Pending(" ".join(filter(None, (f"its engine says {local.role}", local.error))))
 
         wait_until(
             "knows that it is worker",
@@ -314,7 +318,20 @@ def _stuck(deadline: Deadline) -> Callable[[str, str], ClusterError]:
 
 def _listed(view: View | None, host: str) -> tuple[ListedNode, ...]:
     lives = view.lives_of(host) if view else ()
-    return tuple(ListedNode(node.id, node.role, node.down, node.availability == "drain") for node in lives)
+    # Wanted as manager without a vote, a node can be removed and not demoted (swarmkit, manager/controlapi/node.go).
+    return tuple(
+        ListedNode(
+            node.id,
+            Role.MANAGER if node.voter else Role.WORKER,
+            down=node.down,
+            drained=node.availability == "drain",
+        )
+        for node in lives
+    )
+
+
+def _is_becoming(node: Node | None) -> bool:
+    return node is not None and node.role is Role.MANAGER and not node.voter
 
 
 def _is_in(local: Local, swarm: str | None) -> bool:

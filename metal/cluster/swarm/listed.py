@@ -12,7 +12,7 @@ from metal.plan.join import Role
 from metal.plan.majority import may_remove
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["await_node", "demote", "prune", "remove", "set_availability", "set_labels", "set_role"]
+__all__ = ["ask_role", "await_node", "demote", "prune", "remove", "set_availability", "set_labels"]
 
 # While a leader is elected every call is refused; that passes or ends at the deadline.
 _PASSING = (EngineSilent, EngineUnready)
@@ -31,20 +31,13 @@ def set_availability(api: DockerApi, node: str, availability: str, *, deadline: 
     _change(api, node, {"Availability": availability}, deadline=deadline, host=host)
 
 
-def set_role(api: DockerApi, node: str, role: Role, *, deadline: Deadline, host: str) -> None:
-    """Ask for a role and wait until the node has it: as a manager voting and reachable, as a worker out of Raft."""
+def ask_role(api: DockerApi, node: str, role: Role, *, deadline: Deadline, host: str) -> None:
+    """Ask for a role; the node has it later."""
     _change(api, node, {"Role": role.value}, deadline=deadline, host=host)
-
-    def reached(found: Node) -> str | None:
-        if role is Role.WORKER:
-            return "still takes part in Raft" if found.voter else None
-        return None if found.reachable else "not yet reachable as a manager"
-
-    await_node(api, node, f"{role} in the managers' list", reached, deadline=deadline, host=host)
 
 
 def demote(api: DockerApi, view: View, node: str, *, deadline: Deadline, host: str) -> None:
-    """Take a manager, alive or dead, out of Raft.
+    """Take a manager, alive or dead, out of Raft; its own engine may need longer to learn of it.
 
     :param view: fresh; the quorum is checked against it once more.
     :raises ClusterError: the other managers would have no majority.
@@ -56,7 +49,15 @@ def demote(api: DockerApi, view: View, node: str, *, deadline: Deadline, host: s
             seen=f"{len(view.reachable)} of {len(view.managers)} managers reachable",
             next_step="bring another manager up first, then run again",
         )
-    set_role(api, node, Role.WORKER, deadline=deadline, host=host)
+    ask_role(api, node, Role.WORKER, deadline=deadline, host=host)
+    await_node(
+        api,
+        node,
+        "out of Raft",
+        lambda found: "still takes part in Raft" if found.voter else None,
+        deadline=deadline,
+        host=host,
+    )
 
 
 def await_node(
@@ -94,7 +95,7 @@ def await_node(
 
 
 def remove(api: DockerApi, node: str, *, deadline: Deadline, host: str) -> None:
-    """Make the managers forget a node that is down; succeeds when they already have."""
+    """Make the managers forget a node that is down or has left; succeeds when they already have."""
     if observe_view(api).node(node) is None:
         return
 
@@ -119,9 +120,10 @@ def remove(api: DockerApi, node: str, *, deadline: Deadline, host: str) -> None:
     )
 
 
-def prune(api: DockerApi, node: str, *, deadline: Deadline, host: str) -> None:
+def prune(api: DockerApi, node: str, *, left: bool = False, deadline: Deadline, host: str) -> None:
     """Remove a former life of a host: wait until it is down, take it out of Raft, make the managers forget it.
 
+    :param left: its own engine has confirmed that it left; the managers need some seconds to notice.
     :raises ClusterError: it is not down in time, so another machine may live under this name.
     """
     if observe_view(api).node(node) is None:
@@ -130,12 +132,13 @@ def prune(api: DockerApi, node: str, *, deadline: Deadline, host: str) -> None:
         api,
         node,
         f"former node {node} is down",
-        lambda found: None if found.down else f"it is {found.state} at {found.address}",
+        lambda found: None if left or found.down else f"it is {found.state} at {found.address}",
         deadline=deadline,
         host=host,
         next_step=f"if another machine has the host name {host}, give it another one; names must be unique in a swarm",
     )
-    if found.role is Role.MANAGER:
+    # Wanted as manager without a vote, it can be removed and not demoted (swarmkit, manager/controlapi/node.go).
+    if found.voter:
         demote(api, observe_view(api), node, deadline=deadline, host=host)
     remove(api, node, deadline=deadline, host=host)
 

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.swarm_port import ensure_swarm_port, remove_swarm_port
-from metal.cluster.swarm.entry import await_local, initialise, join
+from metal.cluster.swarm.entry import await_local, initialise, join, leave
 from metal.cluster.swarm.labels import merged_labels
-from metal.cluster.swarm.listed import await_node, prune, set_availability, set_labels, set_role
+from metal.cluster.swarm.listed import await_node, prune, set_availability, set_labels
 from metal.cluster.swarm.living import LivingManagers
-from metal.cluster.swarm.patience import former_managers, missing_managers, patience
+from metal.cluster.swarm.own import OwnEngine
+from metal.cluster.swarm.patience import before_demotion, patience
 from metal.cluster.swarm.record import SwarmRecord
+from metal.cluster.swarm.role import change_role
 from metal.cluster.swarm.turn import turn
-from metal.cluster.swarm.view import Local, Node, View, observe_local
+from metal.cluster.swarm.view import Local, Node, View, observe_view
 from metal.cluster.swarm.wish import NodeReport, NodeWish
 from metal.errors import ClusterError, PlanRefused
 from metal.plan.join import (
@@ -26,7 +28,6 @@ from metal.plan.join import (
     JoinMove,
     JoinSight,
     LeaveThenJoin,
-    LocalState,
     Promote,
     Role,
     decide_join,
@@ -61,10 +62,11 @@ class _Member:
         self.ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
         self.living = LivingManagers(site, wish.cluster, host=wish.host, access=wish.access, peers=wish.peers)
         self.api = DockerApi(self.ssh)
+        self.own = OwnEngine(self.ssh, self.api, site.run)
 
     def ensure(self) -> NodeReport:
         with self.api:
-            local = observe_local(self.ssh, self.api)
+            local = self.own.look()
             self._check_name(local)
             deadline = self._deadline(local)
             return wait_until(
@@ -109,19 +111,25 @@ class _Member:
                 raise PlanRefused(move.reason, host=self.host, next_step=move.next_step)
             if not self._needs_turn(move):
                 return self._carry_out(move, local, found, deadline)
-        mine = turn(self.site.fleet.owner, self.wish.cluster, host=self.host, deadline=deadline)
-        with mine, self._look() as (record, local, found):
-            # The cluster may have changed while others had their turn.
-            again = decide_join(self._sight(record, local, found))
-            if type(again) is not type(move):
-                return Pending(f"the cluster changed meanwhile: {again.reason}")
-            return self._carry_out(again, local, found, deadline)
+        with turn(self.site.fleet.owner, self.wish.cluster, host=self.host, deadline=deadline):
+            with self._look() as (record, local, found):
+                # The cluster may have changed while others had their turn.
+                again = decide_join(self._sight(record, local, found))
+                if type(again) is not type(move):
+                    return Pending(f"the cluster changed meanwhile: {again.reason}")
+                done = self._carry_out(again, local, found, deadline)
+            if not self.own.error_seconds:
+                return done
+            with self._look() as (record, local, found):
+                # A change of role that ended in error is mended in the same turn.
+                mend = decide_join(self._sight(record, local, found))
+                return self._carry_out(mend, local, found, deadline) if isinstance(mend, LeaveThenJoin) else done
 
     @contextmanager
     def _look(self) -> Iterator[_Look]:
         """The record, this engine's word, and a living manager of the recorded swarm, where there is one."""
         record = self.record.read()
-        local = observe_local(self.ssh, self.api)
+        local = self.own.look()
         self.living.learn(addresses=local.managers)
         if record is None or record.swarm is None:
             yield record, local, None
@@ -146,6 +154,7 @@ class _Member:
             reachable=view.reachable if view else (),
             listed=view.node(local.node) is not None if view and local.node else None,
             stale=_stale(view, self.host, local) if view else (),
+            error_seconds=self.own.error_seconds,
         )
 
     def _why(self, move: Wait, found: object) -> str:
@@ -174,26 +183,20 @@ class _Member:
             self._prune(manager, move.prune, deadline)
             return self._join(manager, view, deadline)
         if isinstance(move, LeaveThenJoin):
-            self.api.swarm_leave(force=True)
-            self._prune(manager, move.prune, deadline)
-            return Pending(move.reason)
+            leave(self.ssh, self.api, deadline=deadline.within(self.site.fleet.deadlines.engine))
+            self._prune(manager, move.prune, deadline, left=local.node)
+            return self._join(manager, observe_view(manager), deadline)
         assert local.node is not None
-        if isinstance(move, Promote):
-            set_role(manager, local.node, Role.MANAGER, deadline=deadline, host=self.host)
-            self._await_role(Role.MANAGER, deadline)
-            return Pending("promoted")
-        assert isinstance(move, Demote)
-        if manager.host == self.host:
-            return Pending(f"a demotion needs another manager that answers ({self.living.seen})")
-        missing = missing_managers(self.site, self.wish.cluster, view, but=self.host)
-        if missing:
-            return Pending(f"a demotion waits until {', '.join(missing)} can take over as manager")
-        former = former_managers(view, local)
-        if former:
-            return Pending(f"a demotion waits until its engine has forgotten the former managers {', '.join(former)}")
-        set_role(manager, local.node, Role.WORKER, deadline=deadline, host=self.host)
-        self._await_role(Role.WORKER, deadline)
-        return Pending("demoted")
+        assert isinstance(move, Promote | Demote)
+        if isinstance(move, Demote):
+            waits = before_demotion(
+                self.site, self.wish.cluster, view, host=self.host, node=local.node, asked=manager.host
+            )
+            if waits:
+                return Pending(waits)
+        limit = deadline.within(self.site.fleet.deadlines.swarm)
+        changed = change_role(self.own, manager, local.node, self.wish.role, deadline=limit)
+        return Pending(f"became {self.wish.role}" if changed else "its engine is in error after the change of role")
 
     def _initialise(self, move: Initialise, deadline: Deadline) -> Pending:
         claimed = move.replacing
@@ -208,7 +211,8 @@ class _Member:
         return Pending(f"gave birth to the swarm {born}")
 
     def _join(self, manager: DockerApi, view: View, deadline: Deadline) -> Pending:
-        join(self.api, self.wish, manager, view)
+        cluster = self.site.fleet.clusters.get(self.wish.cluster)
+        join(self.api, self.wish, manager, view, lasting=cluster.managers if cluster else ())
         node = await_local(
             self.ssh, self.api, "is in the swarm", lambda local: local.node if local.role else None, deadline=deadline
         )
@@ -236,11 +240,13 @@ class _Member:
             remove_swarm_port(self.ssh, deadline=deadline)
         return NodeReport(local.swarm, node.id, self.wish.role, node.address, endpoint)
 
-    def _prune(self, manager: DockerApi, nodes: tuple[str, ...], deadline: Deadline) -> None:
+    def _prune(
+        self, manager: DockerApi, nodes: tuple[str, ...], deadline: Deadline, *, left: str | None = None
+    ) -> None:
         # A node that nobody answers for is down within half a minute, also after a change of leader.
         limit = deadline.within(self.site.fleet.deadlines.evict)
         for node in nodes:
-            prune(manager, node, deadline=limit, host=self.host)
+            prune(manager, node, left=node == left, deadline=limit, host=self.host)
 
     def _await_healthy(self, manager: DockerApi, node: str, deadline: Deadline) -> Node:
         def missing(found: Node) -> str | None:
@@ -251,13 +257,6 @@ class _Member:
             return None
 
         return await_node(manager, node, "healthy in the managers' list", missing, deadline=deadline, host=self.host)
-
-    def _await_role(self, role: Role, deadline: Deadline) -> None:
-        def answer(local: Local) -> str | None:
-            # An engine that falls into error on the way is mended by the next decision, not by more waiting.
-            return "yes" if local.role is role or local.state is LocalState.ERROR else None
-
-        await_local(self.ssh, self.api, f"knows that it is {role}, or that it cannot be", answer, deadline=deadline)
 
 
 def _stale(view: View, host: str, local: Local) -> tuple[str, ...]:

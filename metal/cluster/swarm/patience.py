@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from metal.cluster.swarm.view import Local, View
+from metal.cluster.swarm.view import View
 from metal.site import Site
 
-__all__ = ["former_managers", "missing_managers", "patience"]
+__all__ = ["before_demotion", "missing_managers", "patience"]
 
 
 def missing_managers(site: Site, cluster: str, view: View, *, but: str) -> tuple[str, ...]:
@@ -20,13 +20,22 @@ def missing_managers(site: Site, cluster: str, view: View, *, but: str) -> tuple
     return tuple(name for name in expected if name not in healthy)
 
 
-def former_managers(view: View, local: Local) -> tuple[str, ...]:
-    """Return addresses that an engine still takes for managers and that are none any more, sorted.
+def before_demotion(site: Site, cluster: str, view: View, *, host: str, node: str | None, asked: str) -> str | None:
+    """Return what the demotion of a manager must wait for, or None.
 
-    A manager that is demoted asks one of those it knows for its worker's certificate. If that one was itself demoted a
-    moment ago, it does not answer, and the engine falls into error.
+    :param host: whose node is to be demoted; `node` is the id that its engine has, None for a dead one.
+    :param asked: the host of the manager that gave `view`.
     """
-    return tuple(sorted(set(local.managers) - {node.raft for node in view.nodes if node.voter}))
+    missing = missing_managers(site, cluster, view, but=host)
+    if missing:
+        return f"waits until {', '.join(missing)} can take over as manager"
+    if asked == host:
+        return "a demotion needs another manager that answers"
+    found = view.node(node)
+    if found is not None and found.unheard:
+        # It hears of its demotion in its session with the leader, and has half a minute for its worker's certificate.
+        return "waits until the present leader has heard of it"
+    return None
 
 
 def patience(site: Site, cluster: str) -> float:

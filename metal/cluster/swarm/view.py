@@ -69,6 +69,11 @@ class Node:
         return self.state == "ready"
 
     @property
+    def unheard(self) -> bool:
+        """A new leader has not heard of it yet; it soon has, or calls the node down."""
+        return self.state == "unknown"
+
+    @property
     def down(self) -> bool:
         return self.state == "down"
 
@@ -89,11 +94,12 @@ class View:
 
     @property
     def managers(self) -> tuple[str, ...]:
-        return tuple(node.id for node in self.nodes if node.role is Role.MANAGER)
+        """Who takes part in Raft; a node that is only wanted as manager has no vote to count."""
+        return tuple(node.id for node in self.nodes if node.voter)
 
     @property
     def reachable(self) -> tuple[str, ...]:
-        return tuple(node.id for node in self.nodes if node.role is Role.MANAGER and node.reachable)
+        return tuple(node.id for node in self.nodes if node.voter and node.reachable)
 
     def node(self, node: str | None) -> Node | None:
         return next((one for one in self.nodes if one.id == node), None)
@@ -103,10 +109,12 @@ class View:
 
 
 def observe_local(ssh: Ssh, api: DockerApi) -> Local:
-    """Ask an engine about its membership, and read its node certificate, which alone names a worker's swarm.
+    """Ask an engine about its membership, and read its node certificate.
+
+    The certificate alone names a worker's swarm, and a node whose engine is in error.
 
     :raises EngineSilent: the engine does not answer.
-    Source: swarmkit, ca/certificates.go: organisation is the cluster's id, organisational unit the role.
+    Source: swarmkit, ca/certificates.go: common name is the node's id, organisation the cluster's, unit the role.
     """
     info = api.info()
     local = _local(info)
@@ -132,9 +140,11 @@ def _local(info: Mapping[str, Any], certificate: bytes | None = None) -> Local:
         return Local(str(info["Name"]), state)
     cluster = (said.get("Cluster") or {}).get("ID") or None
     role = (Role.MANAGER if said.get("ControlAvailable") else Role.WORKER) if state is LocalState.ACTIVE else None
+    node = said.get("NodeID") or None
     if certificate:
-        organisation, unit = _subject(certificate)
+        named, organisation, unit = _subject(certificate)
         cluster = cluster or organisation
+        node = node or named
         # A demoted manager shows no control at once and fetches its worker's certificate later, from another manager.
         # Until it has it, it is neither, and a further demotion could leave it nobody to ask.
         if role is not None and unit != f"swarm-{role}":
@@ -142,7 +152,7 @@ def _local(info: Mapping[str, Any], certificate: bytes | None = None) -> Local:
     return Local(
         name=str(info["Name"]),
         state=state,
-        node=said.get("NodeID") or None,
+        node=node,
         swarm=cluster,
         role=role,
         error=str(said.get("Error") or ""),
@@ -150,17 +160,16 @@ def _local(info: Mapping[str, Any], certificate: bytes | None = None) -> Local:
     )
 
 
-def _subject(certificate: bytes) -> tuple[str | None, str | None]:
-    """Organisation and organisational unit."""
+def _subject(certificate: bytes) -> tuple[str | None, str | None, str | None]:
+    """Common name, organisation and organisational unit."""
     try:
         subject = x509.load_pem_x509_certificate(certificate).subject
     except ValueError:
-        return None, None
-    found = [
-        subject.get_attributes_for_oid(oid) for oid in (NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME)
-    ]
-    organisation, unit = (str(names[0].value) if names else None for names in found)
-    return organisation, unit
+        return None, None, None
+    oids = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    found = [subject.get_attributes_for_oid(oid) for oid in oids]
+    name, organisation, unit = (str(names[0].value) if names else None for names in found)
+    return name, organisation, unit
 
 
 def _node(entry: Mapping[str, Any]) -> Node:

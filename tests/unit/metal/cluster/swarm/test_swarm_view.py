@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from metal.cluster.swarm.entry import join_addresses
 from metal.cluster.swarm.labels import merged_labels
 from metal.cluster.swarm.turn import turn
 from metal.cluster.swarm.view import Local, View, _local, _node
@@ -21,7 +22,7 @@ from metal.waiting import Run
 
 
 def entry(node: str, host: str, *, role: str = "worker", raft: str | None = None, **labels: str) -> dict[str, object]:
-    status = {"ManagerStatus": {"Reachability": raft, "Addr": "10.0.0.1:2377"}} if raft else {}
+    status = {"ManagerStatus": {"Reachability": raft, "Addr": f"{host}.example.net:2377"}} if raft else {}
     return {
         "ID": node,
         "Version": {"Index": 7},
@@ -36,15 +37,16 @@ def view(*entries: dict[str, object]) -> View:
     return View("swarm", tuple(_node(one) for one in entries))
 
 
-def test_who_votes_is_a_manager_until_it_is_out_of_raft() -> None:
+def test_who_votes_counts_as_a_manager_and_who_is_only_wanted_does_not() -> None:
     seen = view(
         entry("a", "n1", role="manager", raft="reachable"),
         entry("b", "n2", role="worker", raft="unreachable"),
         entry("c", "n3", role="manager"),
         entry("d", "n4"),
     )
-    assert seen.managers == ("a", "b", "c")
+    assert seen.managers == ("a", "b")
     assert seen.reachable == ("a",)
+    assert [node.role for node in seen.nodes] == [Role.MANAGER, Role.MANAGER, Role.MANAGER, Role.WORKER]
     assert [node.voter for node in seen.nodes] == [True, True, False, False]
 
 
@@ -53,6 +55,15 @@ def test_lives_of_a_host_go_by_label_then_by_name() -> None:
     seen = view(entry("a", "n1"), entry("b", "n1.example.net"), entry("c", "n1", **labelled), entry("d", "n2"))
     assert [node.id for node in seen.lives_of("n1")] == ["a", "b"]
     assert [node.id for node in seen.lives_of("n2")] == ["c", "d"]
+
+
+def test_a_host_joins_through_the_first_manager_that_stays_one() -> None:
+    managers = [entry(node, name, role="manager", raft="reachable") for node, name in (("a", "n1"), ("b", "n2"))]
+    away = entry("c", "n3", role="manager", raft="unreachable")
+    seen = view(*managers, away)
+    raft = {node.name: node.raft for node in seen.nodes}
+    assert join_addresses(seen, ("n3", "n2")) == [raft["n2"], raft["n1"]]
+    assert join_addresses(seen, ()) == [raft["n1"], raft["n2"]]
 
 
 @pytest.mark.parametrize("state", list(LocalState))
@@ -68,6 +79,7 @@ def node_certificate(unit: str) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
+            x509.NameAttribute(NameOID.COMMON_NAME, "node1"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "swarm1"),
             x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
         ]
@@ -91,6 +103,12 @@ def test_a_node_between_two_roles_has_none(control: bool, unit: str, role: Role 
     local = _local({"Name": "n1", "Swarm": said}, certificate=node_certificate(unit))
     assert local.role is role
     assert local.swarm == "swarm1"
+
+
+def test_an_engine_in_error_is_known_by_its_certificate() -> None:
+    said = {"LocalNodeState": "error", "NodeID": "", "ControlAvailable": False, "Error": "no raft"}
+    local = _local({"Name": "n1", "Swarm": said}, certificate=node_certificate("swarm-manager"))
+    assert (local.node, local.swarm, local.role, local.error) == ("node1", "swarm1", None, "no raft")
 
 
 def test_unknown_local_state_is_an_error() -> None:
