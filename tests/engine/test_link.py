@@ -64,7 +64,8 @@ import pulumi
 from parts import First, Next
 
 for name, host in pulumi.Config().require_object("hosts").items():
-    inputs = {"host": name, "owner": "probe/dev", "life": host["life"], "size": host["size"], "hold": host.get("hold", "")}
+    inputs = {"host": name, "owner": "probe/dev", "life": host["life"], "size": host["size"]}
+    inputs["hold"] = host.get("hold", "")
     first = First(name, dict(inputs))
     if host.get("next", True):
         Next(name, {**inputs, "up": first.id})

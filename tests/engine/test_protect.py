@@ -130,3 +130,25 @@ def test_a_plan_that_is_refused_reads_as_its_reason(stack) -> None:
     refused = stack.up_with(other).expect(ok=False)
     assert "172.31.0.0/16" in refused.output
     assert "map[" not in refused.output
+
+
+CHAIN = """
+import pulumi
+from parts import Member, Ready
+
+guarded = pulumi.ResourceOptions(protect=True)
+inputs = {"host": "a", "owner": "metalswarm/dev", "hold": ""}
+first = Ready("first", {**inputs, "up": pulumi.Config().require("life")}, guarded)
+Member("next", {**inputs, "up": first.id}, guarded)
+"""
+
+
+def test_a_new_life_of_a_protected_chain_is_refused_with_the_whole_chain_standing(stack) -> None:
+    stack.write(CHAIN, modules={"parts.py": PARTS})
+    stack.config({"life": "g1"})
+    stack.up().expect()
+    stack.config({"life": "g2"})
+    for run in (stack.preview, stack.up):
+        assert "pulumi state unprotect" in run().expect(ok=False).output
+    assert stack.log.read_text() == ""
+    assert {"first", "next"} <= set(stack.resources())
