@@ -177,6 +177,9 @@ def test_a_kill_while_a_cluster_is_born(stack: LabStack, lab: Lab, running: list
     stack.fleet["pools"]["web"] |= {"purpose": "swarm", "cluster": "blue"}
     running.append(RunningUp(stack))
     running[0].until(moment)
+    if moment.startswith("SwarmNode"):
+        state = "docker info --format '{{.Swarm.LocalNodeState}}'"
+        wait_for("the swarm exists", lambda: stack.ssh("n1", state, check=False) == "active", seconds=60)
     running[0].kill()
     unlock(stack)
     stack.up().expect()
