@@ -149,6 +149,6 @@ def test_a_new_life_of_a_protected_chain_is_refused_with_the_whole_chain_standin
     stack.up().expect()
     stack.config({"life": "g2"})
     for run in (stack.preview, stack.up):
-        assert "pulumi state unprotect" in run().expect(ok=False).output
+        assert "To unprotect the resource" in run().expect(ok=False).output
     assert stack.log.read_text() == ""
     assert {"first", "next"} <= set(stack.resources())
