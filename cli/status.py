@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from typing import Annotated
@@ -47,18 +48,24 @@ def _print(found: FleetSurvey) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("host", "address", "purpose", *LAYERS):
         table.add_column(column)
-    for name, host in found.hosts.items():
+    hosts = sorted(found.hosts.items(), key=lambda item: _natural(item[0]))
+    for name, host in hosts:
         purpose = f"{host.purpose} {host.cluster}" if host.cluster else host.purpose
         table.add_row(name, host.address, purpose, *(_cell(getattr(host, layer)) for layer in LAYERS))
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
-    for name, host in found.hosts.items():
+    for name, host in hosts:
         for layer in LAYERS:
             word = getattr(host, layer)
             if word.good is False and word.detail:
                 console.print(f"{name}: {layer}: {word.detail}", highlight=False, markup=False)
     for line in found.strangers:
         console.print(line, highlight=False, markup=False)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts n2 before n10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def _cell(word: Word) -> Text:

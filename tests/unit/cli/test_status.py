@@ -65,3 +65,8 @@ def test_help_asks_nobody_and_loads_no_client(monkeypatch) -> None:
         monkeypatch.delitem(sys.modules, name, raising=False)
     assert CliRunner().invoke(status.app, ["--help"]).exit_code == 0
     assert "asyncssh" not in sys.modules
+
+
+def test_hosts_are_shown_in_the_order_of_their_numbers():
+    names = ["n10", "n2", "r1-2", "n1", "r1-10"]
+    assert sorted(names, key=status._natural) == ["n1", "n2", "n10", "r1-2", "r1-10"]
