@@ -140,7 +140,7 @@ class Link(ResourceProvider):
 
     def _forbid(self, seen: dict[str, Any]) -> None:
         # The engine refuses a protected resource only when its turn comes, after all that is deleted before it.
-        process.refuse_destroy(str(seen["owner"]))
+        process.refuse_destroy(str(seen["owner"]), cluster=str(seen.get("cluster", "")))
 
     def _learn(self, seen: dict[str, Any]) -> None:
         if "host" in seen:

@@ -112,20 +112,29 @@ def is_lost(owner: str, host: str) -> bool:
     return facts is not None and facts.lost
 
 
-def refuse_destroy(owner: str) -> None:
-    """Let nothing be deleted in a destroy that the settings of now forbid.
+def refuse_destroy(owner: str, *, cluster: str = "") -> None:
+    """Let nothing be deleted in a destroy, or of a cluster that goes away, where the settings of now forbid it.
 
-    :raises PlanRefused: `limits.destroy` is `refuse`, and this run is a destroy.
+    :param cluster: that the resource belongs to; empty for one of no cluster.
+    :raises PlanRefused: `limits.destroy` is `refuse`, and this run is a destroy or the settings have lost the cluster.
     """
     from metal.errors import PlanRefused
     from metal.settings.fleet import DestroyRule
 
     with _lock:
         destroying = not _asked
-    if destroying and site(owner).fleet.limits.destroy is DestroyRule.REFUSE:
+    fleet = site(owner).fleet
+    if fleet.limits.destroy is not DestroyRule.REFUSE:
+        return
+    if destroying:
         raise PlanRefused(
             f"limits.destroy: refuse forbids destroying {owner}; nothing was touched",
             next_step="to really destroy it: set limits.destroy to allow, run `pulumi up`, then destroy",
+        )
+    if cluster and cluster not in fleet.clusters:
+        raise PlanRefused(
+            f"limits.destroy: refuse forbids dissolving cluster {cluster}, which the settings no longer name",
+            next_step="put it back; or set limits.destroy to allow, run `pulumi up`, then take it out",
         )
 
 

@@ -98,6 +98,12 @@ def test_destroy_is_refused_before_anything_is_deleted(stack) -> None:
     assert stack.log.read_text() == ""
     assert [resource["urn"] for resource in stack.export()["resources"]] == [resource["urn"] for resource in before]
 
+    gone = {**wanted, "pools": {"engines": wanted["pools"]["engines"]}}
+    del gone["clusters"], gone["consul"]
+    refused = stack.up_with(gone).expect(ok=False)
+    assert "limits.destroy: refuse forbids dissolving cluster blue" in refused.output
+    assert not {"n1", "n2", "formed"} & set(stack.log.read_text().split())
+
     stack.up_with({**wanted, "limits": {"destroy": "allow"}}).expect()
     stack.destroy().expect()
     assert sorted(set(stack.log.read_text().split())) == ["formed", "n1", "n2", "n4"]

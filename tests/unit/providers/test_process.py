@@ -88,5 +88,8 @@ def test_a_destroy_that_the_settings_forbid_is_refused_and_an_up_is_not(begin) -
         process.refuse_destroy(OWNER)
     process.remember("host", "n1")
     process.refuse_destroy(OWNER)
+    process.refuse_destroy(OWNER, cluster="blue")
+    with pytest.raises(PlanRefused, match="forbids dissolving cluster green"):
+        process.refuse_destroy(OWNER, cluster="green")
     begin()
-    process.refuse_destroy(OWNER)
+    process.refuse_destroy(OWNER, cluster="green")
