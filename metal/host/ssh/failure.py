@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from enum import Enum
 
@@ -52,5 +53,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
         return "no answer in time"
     if isinstance(error, OSError):
+        if error.errno and error.errno > 0:  # asyncio's own text says that it failed, not why
+            return os.strerror(error.errno).lower()
         return error.strerror or str(error) or type(error).__name__
     return str(error) or type(error).__name__

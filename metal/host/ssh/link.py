@@ -13,13 +13,14 @@ import asyncssh
 from metal.errors import HostError, HostFault
 from metal.host.ssh.failure import Verdict, describe, judge
 from metal.host.ssh.keys import HostKeyCheck, algorithms_for, mismatch, same_key
+from metal.host.ssh.tcp import connected_socket
 
 __all__ = ["Attempt", "Endpoint", "Link"]
 
 T = TypeVar("T")
 
 # One attempt to connect, in seconds: the network part and the login part.
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = 5.0
 _LOGIN_SECONDS = 20.0
 # A connection whose host says nothing for interval x count seconds is dead.
 _KEEPALIVE_SECONDS = 5.0
@@ -205,15 +206,18 @@ class Link:
         tunnel = await self._dial_through()
         check = HostKeyCheck(self.host_key)
         try:
+            key = asyncssh.import_private_key(endpoint.private_key)
+            sock = None if tunnel else await connected_socket(endpoint.address, endpoint.port, seconds=_CONNECT_SECONDS)
             connection = await asyncssh.connect(
                 endpoint.address,
                 endpoint.port,
                 username=endpoint.user,
-                client_keys=[asyncssh.import_private_key(endpoint.private_key)],
+                client_keys=[key],
                 client_factory=lambda: check,
                 known_hosts=_NO_KNOWN_HOSTS,
                 server_host_key_algs=algorithms_for(self.host_key),
                 tunnel=tunnel or (),
+                sock=sock,
                 config=None,
                 agent_path=None,
                 preferred_auth="publickey",
