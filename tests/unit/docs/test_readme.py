@@ -1,4 +1,4 @@
-"""The README's samples that need no engine: its edits fit the dev stack, and what pure commands print is what it shows."""
+"""The README's samples that need no engine: its edits fit the dev stack, pure commands print what it shows."""
 
 from __future__ import annotations
 
