@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -34,19 +35,21 @@ class DockerEngineProvider(Link):
             "certificate": report.certificate,
             "not_after": report.not_after,
             "running": True,
+            "renewal_due": False,
         }
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.docker import observe_engine
 
         seen = observe_engine(process.site(str(props["owner"])), pinned_access(props))
-        live: dict[str, Any] = {"running": seen.active}
+        live: dict[str, Any] = {"running": seen.active, "renewal_due": seen.renewal_due(datetime.now(UTC))}
         if seen.version:
             live["engine_version"] = seen.version
         return live
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
-        return ("running",) if olds.get("running") is False else ()
+        stopped = ("running",) if olds.get("running") is False else ()
+        return (*stopped, "renewal_due") if olds.get("renewal_due") else stopped
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.docker import remove_engine
@@ -58,7 +61,7 @@ class DockerEngineProvider(Link):
 
 
 class DockerEngine(Resource, module="metalswarm", name="DockerEngine"):
-    """Outputs: `engine_version`, `endpoint`, `certificate` (fingerprint), `not_after`, `running`."""
+    """Outputs: `engine_version`, `endpoint`, `certificate` (fingerprint), `not_after`, `running`, `renewal_due`."""
 
     engine_version: pulumi.Output[str]
     endpoint: pulumi.Output[str]
@@ -67,7 +70,7 @@ class DockerEngine(Resource, module="metalswarm", name="DockerEngine"):
     running: pulumi.Output[bool]
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        computed = dict.fromkeys(("engine_version", "endpoint", "certificate", "not_after", "running"))
+        computed = dict.fromkeys(("engine_version", "endpoint", "certificate", "not_after", "running", "renewal_due"))
         super().__init__(DockerEngineProvider(), name, {**props, **computed}, opts)
 
 

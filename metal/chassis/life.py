@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metal.bmc.protocol import BootTarget, Power
+from metal.bmc.protocol import BootTarget
 from metal.chassis.boot import boot_again
 from metal.chassis.ledger import Entry, Ledger
-from metal.chassis.observe import observe_power
+from metal.chassis.observe import is_off, observe_power
 from metal.chassis.power import reach_power
 from metal.chassis.wish import ChassisWish
 from metal.errors import BmcError, HostError, HostFault
@@ -82,7 +82,7 @@ def end_life(
     try:
         release_host(site, access, wish, wipe=wipe)
     except HostError as error:
-        if error.fault in _SILENT and bmc is not None and _is_off(site, bmc):
+        if error.fault in _SILENT and bmc is not None and is_off(site, bmc):
             site.run.progress(f"{wish.host}: is off, so its marker stays as it is")
             return
         error.next_step = "make it reachable, switch it off, or set lost: true in the inventory to give it up"
@@ -105,10 +105,3 @@ def _add_power(site: Site, chassis: ChassisWish, error: HostError) -> None:
     except BmcError as silent:
         power = f"its BMC: {silent.what}"
     error.seen = f"{error.seen}; {power}" if error.seen else power
-
-
-def _is_off(site: Site, bmc: BmcAddress) -> bool:
-    try:
-        return observe_power(site, bmc) is Power.OFF
-    except BmcError:
-        return False  # the first error says more: the host cannot be reached

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from metal.bmc.protocol import Power
-from metal.errors import HostError, HostFault
+from metal.errors import BmcError, HostError, HostFault
 from metal.host.marker import Marker, read_marker
 from metal.plan.boot import MarkerSight
 from metal.settings.access import Access, BmcAddress
 from metal.site import Site
 from metal.waiting import Deadline
 
-__all__ = ["observe_marker", "observe_power"]
+__all__ = ["is_off", "observe_marker", "observe_power"]
 
 # A host that is up answers in well under a second; this only bounds how long a silent one is given.
 _GLANCE = 10.0
@@ -42,3 +42,11 @@ def observe_marker(site: Site, access: Access, *, deadline: Deadline | None = No
         if error.fault in _SHUT:
             return MarkerSight.ABSENT
         raise
+
+
+def is_off(site: Site, bmc: BmcAddress) -> bool:
+    """Whether the BMC says that the chassis is off; False too when it does not answer, so nothing follows from that."""
+    try:
+        return observe_power(site, bmc) is Power.OFF
+    except BmcError:
+        return False

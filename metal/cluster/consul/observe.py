@@ -120,7 +120,7 @@ def observe_member(site: Site, wish: MemberWish) -> MemberSeen:
 
     :raises HostError: the host cannot be reached.
     """
-    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
+    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.probe))
     files = observe_files(ssh)
     if not files.active:
         return MemberSeen(wish.host, active=False)

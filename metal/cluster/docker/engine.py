@@ -5,11 +5,12 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from metal.chassis.observe import is_off
 from metal.cluster.docker.api import DockerApi, EngineSilent
 from metal.cluster.docker.daemon import TLS_DIRECTORY, daemon_json, foreign_keys, listening_drop_in, without_ours
 from metal.cluster.docker.started import Started, restart_reasons
 from metal.cluster.docker.tls import check_tls
-from metal.cluster.docker.wish import TLS_PORT, EngineReport, EngineSeen, EngineWish
+from metal.cluster.docker.wish import RENEW_BEFORE_DAYS, TLS_PORT, EngineReport, EngineSeen, EngineWish
 from metal.errors import HostError, HostFault, PlanRefused
 from metal.host.facts import observe_facts
 from metal.host.packages import Packages
@@ -30,7 +31,6 @@ _DAEMON_JSON = "/etc/docker/daemon.json"
 _WRITTEN = "/var/lib/metalswarm/docker/daemon.json"
 _STARTED = "/var/lib/metalswarm/docker/started.json"
 _CERTIFICATE_DAYS = 365
-_RENEW_BEFORE_DAYS = 90
 
 
 def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
@@ -86,10 +86,20 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
 def remove_engine(site: Site, wish: EngineWish) -> None:
     """Stop the engine for good and take our keys off the host; package and data stay.
 
-    Succeeds when it is already gone.
+    Succeeds when it is already gone. Of a host that is switched off nothing can be taken; its engine does not run.
+
+    :raises HostError: the host is on, or may be, and does not answer.
     """
     run = site.run
-    ssh = site.ssh.connect(wish.access, deadline=run.deadline(site.fleet.deadlines.ssh))
+    try:
+        ssh = site.ssh.connect(wish.access, deadline=run.deadline(site.fleet.deadlines.evict))
+    except HostError as error:
+        facts = site.fleet.facts(wish.host)
+        silent = error.fault in (HostFault.UNREACHABLE, HostFault.TIMEOUT)
+        if silent and facts is not None and facts.bmc is not None and is_off(site, facts.bmc):
+            run.progress(f"{wish.host}: is off; its engine and its keys stay on its disk")
+            return
+        raise
     deadline = run.deadline(site.fleet.deadlines.engine)
     # The socket first: it would start the service again.
     for unit in (_SOCKET, _UNIT):
@@ -139,7 +149,7 @@ def _certificate(ssh: Ssh, wish: EngineWish, authority: Authority, deadline: Dea
         addresses=addresses,
         usages=BOTH,
         days=_CERTIFICATE_DAYS,
-        renew_before_days=_RENEW_BEFORE_DAYS,
+        renew_before_days=RENEW_BEFORE_DAYS,
         directory=TLS_DIRECTORY,
         deadline=deadline,
     )

@@ -5,14 +5,18 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from metal.pki.authority import FLEET
 from metal.settings.access import Access
 
-__all__ = ["TLS_PORT", "EngineReport", "EngineSeen", "EngineWish"]
+__all__ = ["RENEW_BEFORE_DAYS", "TLS_PORT", "EngineReport", "EngineSeen", "EngineWish"]
 
 TLS_PORT = 2376
+
+# A certificate with fewer days left is made anew, with a restart of the engine.
+RENEW_BEFORE_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,12 @@ class EngineSeen:
     swarm: str | None = None
     certificate: str | None = None
     not_after: str | None = None
+
+    def renewal_due(self, now: datetime) -> bool:
+        """Whether the certificate ends within :data:`RENEW_BEFORE_DAYS`; False where there is none to be renewed."""
+        if self.not_after is None:
+            return False
+        return datetime.fromisoformat(self.not_after) - now < timedelta(days=RENEW_BEFORE_DAYS)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

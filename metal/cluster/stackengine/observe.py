@@ -43,7 +43,7 @@ def observe_manager_node(site: Site, wish: ManagerNodeWish) -> ManagerNodeSeen:
     :raises HostError: the host cannot be reached.
     """
     driver = driver_for(wish.driver)
-    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
+    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.probe))
     running = driver.observe(ssh)
     if running is None:
         return ManagerNodeSeen(wish.host, installed=False)

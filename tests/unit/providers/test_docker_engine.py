@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from pulumi.output import Unknown
 
@@ -84,3 +86,18 @@ def test_a_lost_host_is_not_asked_to_stop_its_engine(act, begin, told, born) -> 
     LINK.delete("x", born)
     remove.assert_called_once()
     assert told.warnings == ["n1: declared lost, so its engine is left as it is"]
+
+
+def test_a_certificate_near_its_end_is_drift(act, inputs, born) -> None:
+    near = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    seen = EngineSeen(True, True, REPORT.version, "active", REPORT.certificate, near)
+    found = LINK.diff("x", arriving(LINK.read("x", act_reads(act, born, seen)).outs), inputs)
+    assert (found.changes, found.replaces) == (True, [])
+    far = (datetime.now(UTC) + timedelta(days=300)).isoformat()
+    seen = EngineSeen(True, True, REPORT.version, "active", REPORT.certificate, far)
+    assert not LINK.diff("x", arriving(LINK.read("x", act_reads(act, born, seen)).outs), inputs).changes
+
+
+def act_reads(act, born, seen):
+    act("metal.cluster.docker.observe_engine", seen)
+    return born
