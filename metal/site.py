@@ -81,9 +81,7 @@ class Site:
     _pins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def open(
-        cls, fleet: Fleet, credentials: Credentials, run: Run, *, pins: Mapping[str, str] | None = None
-    ) -> Site:
+    def open(cls, fleet: Fleet, credentials: Credentials, run: Run, *, pins: Mapping[str, str] | None = None) -> Site:
         """A site without any connection yet; they are made when first used.
 
         :param pins: host keys seen at first contact and kept since, by host name; may grow while the site is open.
