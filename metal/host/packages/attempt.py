@@ -16,6 +16,7 @@ _TAIL = 1500
 # Messages in the C locale, which every command here is run in.
 _PASSING = re.compile(
     r"could not get lock|unable to acquire|unable to lock|is another process using it|another process holds"
+    r"|already locked by|holding the yum lock"
     r"|temporary failure|failed to fetch|failed to download|cannot download|could not resolve|could not connect"
     r"|connection (timed out|reset|refused|failed)|timeout was reached|hash sum mismatch|file has unexpected size"
     r"|network is unreachable|no route to host|503 |502 |cannot retrieve (repository metadata|metalink)"

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from metal.errors import HostError, HostFault
 from metal.host.facts import Facts
+from metal.host.packages.first_boot import first_boot_ended
 from metal.host.packages.lock import lock_holder
 from metal.host.ssh import Ssh
 from metal.waiting import Deadline, Pending, wait_until
@@ -109,10 +110,6 @@ class Packages(ABC):
         :raises HostError: TIMEOUT, naming the holder.
         """
 
-        def cloud_init() -> bool | Pending:
-            status = parse_cloud_init(self.ssh.run(["sh", "-c", _CLOUD_INIT], check=False).stdout)
-            return Pending(f"cloud-init: {status}") if status in ("running", "not started") else True
-
         def locks() -> bool | Pending:
             holder = lock_holder(self.ssh, self.locks)
             return Pending(holder) if holder else True
@@ -120,7 +117,7 @@ class Packages(ABC):
         host = self.ssh.access.host
         wait_until(
             "the first boot's set-up ends",
-            cloud_init,
+            lambda: first_boot_ended(self.ssh),
             deadline=deadline.within(_CLOUD_INIT_SECONDS),
             fail=lambda what, seen: self._busy(what, seen, "look at `cloud-init status --long` on the host"),
             interval=2,
@@ -172,18 +169,6 @@ class Packages(ABC):
             seen=seen,
             next_step=f"{cure}, then run again",
         )
-
-
-_CLOUD_INIT = "command -v cloud-init >/dev/null 2>&1 || { echo 'status: absent'; exit 0; }; cloud-init status"
-
-
-def parse_cloud_init(text: str) -> str:
-    """The status word of `cloud-init status` ("running", "done", "error", "disabled", "not started", ...)."""
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "status":
-            return value.strip()
-    return "unknown"
 
 
 def matches(version: str, glob: str) -> bool:

@@ -1,4 +1,7 @@
-"""Who holds a package manager's lock, by the kernel's list of file locks: no tool is needed and no message parsed."""
+"""Who holds a package manager's lock: by the kernel's list of file locks, or by the process that a `.pid` file names.
+
+No tool is needed and no message parsed.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,25 @@ from metal.host.ssh import Ssh
 
 __all__ = ["lock_holder", "parse_holder"]
 
-# Arguments: lock files. Prints `pid path command line` for each process that holds or wants a lock on one of them. The
-# inode number alone may be another file system's file, so the process must have the file open as well.
+# Arguments: lock files. dnf and yum lock by a file that holds the pid of whoever works, for as long as that process
+# lives; they keep no kernel lock on it. Prints `pid path command line` for each process that holds or wants one of
+# them. An inode number alone may be another file system's file, so the process must have the file open as well.
 _SCRIPT = """
+holder() { printf '%s %s %s\\n' "$1" "$2" "$(tr '\\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | head -c 200)"; }
 for path; do
   [ -e "$path" ] || continue
+  case "$path" in *.pid)
+    pid=$(head -c 20 -- "$path" | tr -cd 0-9)
+    if [ -n "$pid" ] && [ -e "/proc/$pid/stat" ]; then holder "$pid" "$path"; fi
+    continue
+  esac
   inode=$(stat -c %i -- "$path")
   real=$(readlink -f -- "$path")
   while read -r _ _ _ _ pid where _; do
     [ "${where##*:}" = "$inode" ] && [ "$pid" -gt 0 ] 2>/dev/null || continue
     for fd in "/proc/$pid/fd/"*; do
       if [ "$(readlink -- "$fd" 2>/dev/null)" = "$real" ]; then
-        printf '%s %s %s\\n' "$pid" "$path" "$(tr '\\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"
+        holder "$pid" "$path"
         break
       fi
     done

@@ -93,7 +93,8 @@ def test_a_tars_program_is_found_by_its_own_spelling() -> None:
     ("names", "long", "name", "says"),
     [(NAMES, LONG, "link", "no plain file: lrwxrwxrwx"), (NAMES, LONG, "nomad", "no member nomad"),
      (NAMES, LONG, "bin", "no member bin"), (NAMES, LONG[:-80], "consul", "5 members in one listing, 4"),
-     ("consul\nconsul\n", "-rw\n-rw\n", "consul", "more than one"), ("../consul\n", "-rw\n", "consul", "no release has"),
+     ("consul\nconsul\n", "-rw\n-rw\n", "consul", "more than one"),
+     ("../consul\n", "-rw\n", "consul", "no release has"),
      ("hard/consul\n", "hrwxr-xr-x 0/0 0 2023-06-26 12:00 hard/consul link to x\n", "consul", "no plain file")],
 )  # fmt: skip
 def test_anything_else_in_a_tar_is_told(names: str, long: str, name: str, says: str) -> None:
