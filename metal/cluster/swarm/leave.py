@@ -97,7 +97,8 @@ class _Leaver:
             planned = self._plan(record, local, found)
             if isinstance(planned, Pending) or not planned:
                 return planned if isinstance(planned, Pending) else self._close(record)
-            if not self._needs_turn(planned):
+            # Those of a cluster that goes away leave together: one that stays behind without a leader answers slowly.
+            if not any(step.act in _DEMOTION for step in planned):
                 self._carry_out(planned, api, local, found, deadline)
                 return Pending("left")
         mine = turn(self.site.fleet.owner, self.wish.cluster, host=self.host, deadline=deadline)
@@ -105,12 +106,10 @@ class _Leaver:
             again = self._plan(record, local, found)
             if isinstance(again, Pending) or not again:
                 return again if isinstance(again, Pending) else self._close(record)
-            if not self.dissolving:
-                # Only what touches the managers needs the turn; a long drain must not keep the others waiting.
-                last = max((index for index, step in enumerate(again) if step.act in _DEMOTION), default=len(again) - 1)
-                again = again[: last + 1]
-            self._carry_out(again, api, local, found, deadline)
-            return Pending("demoted" if not self.dissolving else "left")
+            # Only what touches the managers needs the turn; a long drain must not keep the others waiting.
+            last = max((index for index, step in enumerate(again) if step.act in _DEMOTION), default=-1)
+            self._carry_out(again[: last + 1], api, local, found, deadline)
+            return Pending("demoted")
 
     def _plan(self, record: BirthRecord | None, local: Local | None, found: _Living) -> tuple[LeaveStep, ...] | Pending:
         view = found[1] if found else None
@@ -166,9 +165,6 @@ class _Leaver:
             # In a cluster that goes away the record may be gone before the last node is.
             return self.dissolving
         return local.swarm == recorded
-
-    def _needs_turn(self, steps: tuple[LeaveStep, ...]) -> bool:
-        return self.dissolving or any(step.act in _DEMOTION for step in steps)
 
     def _carry_out(
         self, steps: tuple[LeaveStep, ...], api: DockerApi | None, local: Local | None, found: _Living, whole: Deadline
