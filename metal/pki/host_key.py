@@ -133,7 +133,7 @@ def _ensure_openssl(ssh: Ssh, deadline: Deadline) -> None:
     probe = ["sh", "-c", "command -v openssl"]
     if ssh.run(probe, check=False).rc == 0:
         return
-    Packages.for_host(ssh, observe_facts(ssh)).ensure("openssl", "*", deadline)
+    Packages.for_host(ssh, observe_facts(ssh)).ensure("openssl", "*", deadline, pin=False)
     if ssh.run(probe, check=False).rc != 0:
         raise HostError(
             "openssl is installed and cannot be run",
