@@ -26,10 +26,9 @@ class _Slot:
 
 
 def _free_slot() -> _Slot:
-    """A number that no other test run on this checkout uses; the kernel frees it when this one dies."""
+    """A number that no other test run on this machine uses; the kernel frees it when this one dies."""
     for number in range(50):
-        path = _CHECKOUT / ".metalswarm" / f"lab-test{number}.slot"
-        path.parent.mkdir(exist_ok=True)
+        path = Path("/run/lock", f"metalswarm-test{number}.slot")
         lock = path.open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,7 +36,7 @@ def _free_slot() -> _Slot:
             lock.close()
             continue
         return _Slot(number, lock)
-    raise RuntimeError("50 test runs at once on one checkout")
+    raise RuntimeError("50 test runs at once on one machine")
 
 
 @pytest.fixture(scope="session")
