@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.swarm_port import remove_swarm_port
+from metal.cluster.swarm.drain import TasksLeft, await_empty
 from metal.cluster.swarm.entry import leave
-from metal.cluster.swarm.listed import FINISHED_TASKS, await_node, demote, remove, set_availability
+from metal.cluster.swarm.listed import await_node, demote, remove, set_availability
 from metal.cluster.swarm.living import LivingManagers
 from metal.cluster.swarm.patience import before_demotion, patience
 from metal.cluster.swarm.record import SwarmRecord
@@ -226,31 +227,10 @@ class _Leaver:
         )
 
     def _await_empty(self, manager: DockerApi, node: str) -> None:
-        deadline = self.site.run.deadline(self.site.fleet.deadlines.drain)
-        names: dict[str, str] = {}
-
-        def probe() -> bool | Pending:
-            left = [task for task in manager.tasks(node) if task["Status"]["State"] not in FINISHED_TASKS]
-            if not left:
-                return True
-            shown = []
-            for task in left:
-                service = str(task.get("ServiceID", ""))
-                if service and service not in names:
-                    names[service] = manager.service_name(service)
-                shown.append(f"{names.get(service, task['ID'])} ({task['Status']['State']})")
-            return Pending(f"{len(left)} tasks: " + ", ".join(sorted(shown)[:10]))
-
         try:
-            wait_until(
-                "no task runs here any more",
-                probe,
-                deadline=deadline,
-                fail=_stuck(deadline),
-                host=self.host,
-                passing=(EngineSilent, EngineUnready),
-            )
-        except _TasksLeft as stuck:
+            deadline = self.site.run.deadline(self.site.fleet.deadlines.drain)
+            await_empty(manager, node, deadline=deadline, host=self.host)
+        except TasksLeft as stuck:
             if not self.wish.force_drain:
                 raise
             self.site.run.progress(f"{self.host}: leaves with tasks still there, as asked: {stuck.seen}")
@@ -297,19 +277,6 @@ class _Leaver:
             except MetalError as error:
                 self.site.run.progress(f"{self.host}: the record cannot be removed any more ({error.what})")
         return True
-
-
-class _TasksLeft(ClusterError):
-    pass
-
-
-def _stuck(deadline: Deadline) -> Callable[[str, str], ClusterError]:
-    return lambda what, seen: _TasksLeft(
-        f"not so within {deadline.seconds:.0f} s: {what}",
-        tried=["set the node's availability to drain"],
-        seen=seen,
-        next_step="give these services another node they may run on, or remove them; then run again",
-    )
 
 
 def _listed(view: View | None, host: str) -> tuple[ListedNode, ...]:

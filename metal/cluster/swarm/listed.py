@@ -16,9 +16,6 @@ __all__ = ["ask_role", "await_node", "demote", "prune", "remove", "set_availabil
 
 # While a leader is elected every call is refused; that passes or ends at the deadline.
 _PASSING = (EngineSilent, EngineUnready)
-# A task in one of these holds nothing on its node any more.
-# Source: swarmkit, design/task_model.md; API reference, TaskState.
-FINISHED_TASKS = frozenset({"complete", "failed", "shutdown", "rejected", "orphaned", "remove"})
 
 
 def set_labels(api: DockerApi, node: Node, labels: Mapping[str, str], *, deadline: Deadline, host: str) -> None:
