@@ -42,7 +42,9 @@ async def settle() -> None:
         manager.clear()
         lines = [f"{name}: stopped at {link}; what comes after it waits" for name, link in sorted(stopped.items())]
         raise pulumi.RunError(
-            "\n".join([*lines, "The rest went on. See each one's own error below, and run the same command again."])
+            "\n".join(
+                [*lines, "The rest went on. Each one's own error is among the diagnostics; run the same command again."]
+            )
         )
     # The SDK looks at its list before the registration of the stack's outputs has entered it; empty, it would end the
     # program without them.

@@ -220,6 +220,7 @@ def test_one_failing_host_stops_nobody_else_and_loses_nothing(chain):
     assert "Traceback" not in outcome.output
     said = [event for event in outcome.diagnostics("error") if "bad: stopped at First; what comes" in event["message"]]
     assert len(said) == 1, outcome.output
+    assert "Each one's own error is among the diagnostics" in said[0]["message"]
     for line in ("bad: no answer on port 22", "tried: ssh ops@bad", "last seen: connection refused", "next: look at"):
         assert line in outcome.output
 
