@@ -23,7 +23,7 @@ except MetalError as error:
 
 async def program() -> dict[str, object]:
     build_fleet(fleet)
-    await settle()
+    await settle(fleet.owner)
     return fleet_outputs(fleet)
 
 

@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 
 from metal.errors import Cancelled, MetalError
 
-__all__ = ["Deadline", "Pending", "Run", "wait_until"]
+__all__ = ["LOOK_SECONDS", "Deadline", "Pending", "Run", "wait_until"]
 
 T = TypeVar("T")
+
+# What a look that waits for nothing gives a silent host: one that is up answers in well under a second.
+LOOK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ __all__ = ["BootDevice"]
 
 
 class BootDeviceProvider(Link):
+    in_system = False
     replaces = ("life",)
 
     def identity(self, props: dict[str, Any]) -> str:

@@ -18,7 +18,9 @@ from pulumi.output import Unknown
 
 from metal.errors import BmcFault, Cancelled, HostFault, MetalError
 from metal.plan.difference import compare, plain
+from metal.plan.leaving import Leaving
 from providers import process
+from providers.stall import note_path, stalls
 
 __all__ = ["Link"]
 
@@ -38,6 +40,8 @@ class Link(ResourceProvider):
     replaces: ClassVar[tuple[str, ...]] = ("up",)
     # Inputs that follow from another link and ask for nothing by themselves.
     quiet: ClassVar[tuple[str, ...]] = ("host_key",)
+    # Whether the link lives in the host's installed system, and so ends with it.
+    in_system: ClassVar[bool] = True
 
     def identity(self, props: dict[str, Any]) -> str:
         """The id, from names and life only."""
@@ -99,35 +103,56 @@ class Link(ResourceProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        process.load_acts()
-        wish = plain(props)
-        return CreateResult(self.identity(wish), self._carry_out(wish, {}))
+        with stalls.operation():
+            process.load_acts()
+            wish = plain(props)
+            return CreateResult(self.identity(wish), self._carry_out(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        process.load_acts()
-        before = plain(olds)
-        # What a hold put off has no outputs yet: its first update begins its life.
-        return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
+        with stalls.operation():
+            process.load_acts()
+            before = plain(olds)
+            # What a hold put off has no outputs yet: its first update begins its life.
+            return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        process.load_acts()
+        with stalls.operation():
+            process.load_acts()
+            return self._see(id_, props)
+
+    def _see(self, id_: str, props: dict[str, Any]) -> ReadResult:
         seen = plain(props)
         self._learn(seen)
         if self._hold(seen) or seen.get("pending"):
             return ReadResult(id_, dict(props))
+        host = str(seen.get("host", ""))
+        if self.in_system and host and process.is_silent(host):
+            return ReadResult(id_, {**dict(props), "condition": "unreachable"})
         try:
             known = {key: value for key, value in props.items() if key != "condition"}
             return ReadResult(id_, {**known, **self.look(seen)})
         except Cancelled:
             raise
         except MetalError as error:
+            if self.in_system and host and getattr(error, "fault", None) in _SILENT:
+                process.note_silent(host)
             # One raising read stops the refresh of every other resource, so what cannot be asked is reported instead.
             process.warn(f"{error}\n  kept: the values known from before")
             return ReadResult(id_, {**dict(props), "condition": _condition(error)})
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        process.load_acts()
         seen = plain(props)
+        try:
+            with stalls.operation():
+                process.load_acts()
+                self._take_down(seen)
+        except BaseException:
+            if "host" in seen and process.leaving(str(seen["host"])) is Leaving.NEW_LIFE:
+                link = type(self).__name__.removesuffix("Provider")
+                stalls.stuck(str(seen["host"]), link, note=note_path(str(seen["owner"])))
+            raise
+
+    def _take_down(self, seen: dict[str, Any]) -> None:
         self._forbid(seen)
         if seen.get("pending"):
             return
@@ -135,8 +160,16 @@ class Link(ResourceProvider):
         hold = self._hold(seen)
         if hold:
             process.warn(f"{seen['host']}: on hold ({hold}): left as it is")
-            return
-        self.undo(seen)
+        elif self._is_outlived(seen):
+            # A run that was cut short took it down; the engine asks again because the new one is still to be made.
+            process.warn(f"{seen['host']}: the system that held this link is gone already")
+        else:
+            self.undo(seen)
+
+    def _is_outlived(self, seen: dict[str, Any]) -> bool:
+        if not self.in_system or "host" not in seen:
+            return False
+        return process.outlived(str(seen["owner"]), str(seen["host"]), _life(seen))
 
     def _forbid(self, seen: dict[str, Any]) -> None:
         # The engine refuses a protected resource only when its turn comes, after all that is deleted before it.
@@ -163,6 +196,11 @@ class Link(ResourceProvider):
             return ""
         facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
         return (facts.hold or "") if facts else ""
+
+
+def _life(props: dict[str, Any]) -> str:
+    """The machine life that a link belongs to; its own, or that of the link below, whose id begins with it."""
+    return str(props.get("life") or str(props.get("up", "")).partition("/")[2].partition("/")[0])
 
 
 def _condition(error: MetalError) -> str:

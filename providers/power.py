@@ -16,6 +16,8 @@ __all__ = ["Power"]
 
 
 class PowerProvider(Link):
+    in_system = False
+
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['host']}/{props['life']}/power"
 

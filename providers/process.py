@@ -15,7 +15,21 @@ if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
     from metal.site import Site
 
-__all__ = ["configure", "is_lost", "learn_host_key", "leaving", "ledger", "refuse_destroy", "remember", "site", "warn"]
+__all__ = [
+    "configure",
+    "is_lost",
+    "is_silent",
+    "learn_host_key",
+    "leaving",
+    "ledger",
+    "load_acts",
+    "note_silent",
+    "outlived",
+    "refuse_destroy",
+    "remember",
+    "site",
+    "warn",
+]
 
 _lock = threading.Lock()
 _loading = threading.Lock()
@@ -23,6 +37,7 @@ _config: dict[str, str] = {}
 _site: Site | None = None
 _asked: set[tuple[str, str]] = set()
 _pins: dict[str, str] = {}
+_silent: set[str] = set()
 
 
 def load_acts() -> None:
@@ -104,6 +119,31 @@ def learn_host_key(host: str, key: object, *, current: bool) -> None:
             _pins[host] = key
         else:
             _pins.setdefault(host, key)
+
+
+def note_silent(host: str) -> None:
+    """One look found nobody there: the other links of that host need not wait for the same answer in this run."""
+    with _lock:
+        _silent.add(host)
+
+
+def is_silent(host: str) -> bool:
+    with _lock:
+        return host in _silent
+
+
+def outlived(owner: str, host: str, life: str) -> bool:
+    """Whether the system of that machine life is gone: this workstation has begun to install the host anew since.
+
+    :param life: `g<generation>`, with or without what follows.
+    """
+    known = ledger(owner).read(host)
+    if known is None or not life:
+        return False
+    if known.armed:
+        return known.armed != life
+    generation = life[1:].partition("-")[0]
+    return generation.isdigit() and int(generation) < known.installed
 
 
 def is_lost(owner: str, host: str) -> bool:

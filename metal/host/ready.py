@@ -15,7 +15,7 @@ from metal.host.ssh import Ssh
 from metal.host.wish import ReadyReport, ReadySeen, ReadyWish
 from metal.settings.access import Access
 from metal.site import Site
-from metal.waiting import Deadline, Pending, wait_until
+from metal.waiting import LOOK_SECONDS, Deadline, Pending, wait_until
 
 __all__ = [
     "ReadyReport",
@@ -29,7 +29,6 @@ __all__ = [
 
 # A first boot may put the login key in place a while after sshd listens.
 _AUTH_GRACE = 45.0
-_LOOK_SECONDS = 15.0
 
 
 def make_ready(
@@ -69,7 +68,7 @@ def make_ready(
     return report
 
 
-def observe_ready(site: Site, access: Access, *, owner: str, timeout: float = _LOOK_SECONDS) -> ReadySeen:
+def observe_ready(site: Site, access: Access, *, owner: str, timeout: float = LOOK_SECONDS) -> ReadySeen:
     """One look at the host, bounded, without raising for one that is away: what it is now, or why that is unknown.
 
     :param access: with the host key that is known; without one, whatever key is shown is taken.

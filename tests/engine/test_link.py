@@ -177,7 +177,7 @@ async def main():
         first = First(name, dict(inputs))
         last = Next(name, {**inputs, "up": first.id})
         Next(name + "-last", {**inputs, "up": last.id})
-    await settle()
+    await settle("probe/dev")
     return {"whole": True}
 
 

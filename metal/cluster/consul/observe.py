@@ -16,6 +16,7 @@ from metal.errors import ClusterError, HostError
 from metal.host.ssh import Ssh
 from metal.plan.consul import ServerSeen
 from metal.site import Site
+from metal.waiting import LOOK_SECONDS
 
 __all__ = ["LocalFiles", "MemberSeen", "observe_files", "observe_member", "observe_others", "see_member"]
 
@@ -120,7 +121,7 @@ def observe_member(site: Site, wish: MemberWish) -> MemberSeen:
 
     :raises HostError: the host cannot be reached.
     """
-    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.probe))
+    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(LOOK_SECONDS))
     files = observe_files(ssh)
     if not files.active:
         return MemberSeen(wish.host, active=False)

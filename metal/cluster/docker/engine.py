@@ -20,7 +20,7 @@ from metal.pki.authority import BOTH, Authority
 from metal.pki.host_key import CertificateReport, ensure_host_certificate, remove_host_certificate
 from metal.settings.access import Access
 from metal.site import Site
-from metal.waiting import Deadline, Pending, wait_until
+from metal.waiting import LOOK_SECONDS, Deadline, Pending, wait_until
 
 __all__ = ["ensure_engine", "observe_engine", "remove_engine"]
 
@@ -122,7 +122,7 @@ def observe_engine(site: Site, access: Access) -> EngineSeen:
 
     :raises HostError: the host cannot be asked.
     """
-    ssh = site.ssh.connect(access, deadline=site.run.deadline(site.fleet.deadlines.probe))
+    ssh = site.ssh.connect(access, deadline=site.run.deadline(LOOK_SECONDS))
     unit = observe_unit(ssh, _UNIT)
     if unit.load == "not-found":
         return EngineSeen(installed=False, active=False)

@@ -11,7 +11,7 @@ from metal.cluster.stackengine.wish import ManagerNodeWish
 from metal.errors import ClusterError, HostError
 from metal.settings.fleet import ManagerDriver
 from metal.site import Site
-from metal.waiting import Pending, wait_until
+from metal.waiting import LOOK_SECONDS, Pending, wait_until
 
 __all__ = ["ManagerNodeSeen", "RingReport", "observe_manager_node", "read_nodes", "wait_formed"]
 
@@ -43,7 +43,7 @@ def observe_manager_node(site: Site, wish: ManagerNodeWish) -> ManagerNodeSeen:
     :raises HostError: the host cannot be reached.
     """
     driver = driver_for(wish.driver)
-    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.probe))
+    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(LOOK_SECONDS))
     running = driver.observe(ssh)
     if running is None:
         return ManagerNodeSeen(wish.host, installed=False)

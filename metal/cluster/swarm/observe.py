@@ -8,6 +8,7 @@ from metal.cluster.swarm.view import observe_local
 from metal.cluster.swarm.wish import NodeSeen, NodeWish
 from metal.plan.join import LocalState, Role
 from metal.site import Site
+from metal.waiting import LOOK_SECONDS
 
 __all__ = ["observe_node"]
 
@@ -18,7 +19,7 @@ def observe_node(site: Site, wish: NodeWish) -> NodeSeen:
     :raises HostError: the host cannot be asked.
     :raises EngineSilent: its engine does not answer.
     """
-    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.probe))
+    ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(LOOK_SECONDS))
     with DockerApi(ssh, timeout=10) as api:
         local = observe_local(ssh, api)
     if local.state is LocalState.INACTIVE:

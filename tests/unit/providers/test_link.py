@@ -115,8 +115,28 @@ def test_what_cannot_be_asked_keeps_its_values_and_says_so_the_same_way_each_tim
     assert link.read("x", arriving(read.outs)).outs == arriving(read.outs)
     assert not link.diff("x", arriving(read.outs), arriving(INPUTS)).changes
 
+    process._silent.clear()  # the next run
     link.seen = 22
     assert link.read("x", arriving(read.outs)).outs == {**outs, "made": 22}
+
+
+def test_one_verdict_a_run_is_enough_for_a_host_that_does_not_answer(fleet, told) -> None:
+    first, second = Probe(), Probe()
+    outs = made(first)
+    first.seen = HostError("no answer", fault=HostFault.UNREACHABLE, host="n1")
+    second.seen = AssertionError("dialled")
+    first.read("x", outs)
+    assert second.read("x", outs).outs == {**outs, "condition": "unreachable"}
+    assert len(told.warnings) == 1
+
+
+def test_what_lived_in_a_system_that_was_installed_anew_is_not_taken_down_again(fleet, told, monkeypatch) -> None:
+    link = Probe()
+    outs = made(link)
+    monkeypatch.setattr(process, "outlived", lambda owner, host, life: True)
+    link.undo = lambda props: pytest.fail("dialled the new system for the old one's link")
+    link.delete("x", outs)
+    assert told.warnings == ["n1: the system that held this link is gone already"]
 
 
 def test_an_interrupt_is_no_condition_of_a_host(fleet) -> None:
