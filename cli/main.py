@@ -56,6 +56,10 @@ def main() -> None:
     except MetalError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
+    except OSError as error:
+        # A path that was given, mostly; what it says is what a person needs.
+        sys.stderr.write(f"metalswarm: {error.filename or 'failed'}: {error.strerror or error}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

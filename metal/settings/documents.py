@@ -67,16 +67,28 @@ def read_yaml(path: Path, shown: str, problems: Problems) -> dict[str, Any] | No
     except UnicodeDecodeError:
         problems.add("", "is not text in UTF-8", file=shown)
         return None
-    loader = _Loader(text)
+    except ValueError:
+        problems.add("", "is not a path: a null character is in it", "a path from the project's folder", value=shown)
+        return None
+    loader: _Loader | None = None
     try:
+        loader = _Loader(text)
         data = loader.get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or "cannot be read"
+        what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         problems.add(f"line {mark.line + 1}" if mark else "", f"is not YAML: {what}", file=shown)
         return None
+    except RecursionError:
+        problems.add("", "is nested too deeply", file=shown)
+        return None
+    except (ValueError, KeyError, AttributeError):
+        # What PyYAML's own constructors raise for `!!int abc`, or for a number of thousands of digits.
+        problems.add("", "is not YAML: a value does not fit its tag, or a number is too long", file=shown)
+        return None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     for key, line, before in loader.repeated:
         problems.add(f"line {line}", f"the key {key} was given already in line {before}", "each key once", file=shown)
     if data is None:

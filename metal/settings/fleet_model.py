@@ -14,13 +14,14 @@ from metal.settings.problems import problem
 from metal.settings.values import (
     Cidr,
     Duration,
+    LabelKey,
+    LabelValue,
     Name,
     Natural,
     Positive,
     Profile,
     Reason,
     Size,
-    Text,
     is_private,
     word_of_switch,
 )
@@ -89,7 +90,7 @@ def _glob(value: str) -> str:
 Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"})]
 Sha256 = Annotated[str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"})]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~_-]*$")]
-Labels = dict[Annotated[str, Field(min_length=1)], Text]
+Labels = dict[LabelKey, LabelValue]
 
 
 class _Download(Model):

@@ -28,6 +28,9 @@ def load_fleet(document: Mapping[str, Any], *, root: Path, owner: str) -> Fleet:
     :raises SettingsError: with every problem found.
     """
     problems = Problems()
+    if not isinstance(document, Mapping):
+        problems.add(FLEET_KEY, "is of the wrong kind", "the fleet document, a map")
+        problems.raise_if_any()
     merged = with_includes(document, root, problems)
     intent = read_intent(merged, problems)
     if intent.inventory == []:

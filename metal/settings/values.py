@@ -14,12 +14,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSch
 from metal.settings.problems import problem
 
 __all__ = [
+    "RESERVED_LABELS",
     "Address",
     "Cidr",
     "Duration",
     "Endpoint",
     "Flag",
     "HostKey",
+    "LabelKey",
+    "LabelValue",
     "Mac",
     "Name",
     "Natural",
@@ -34,9 +37,16 @@ __all__ = [
     "word_of_switch",
 ]
 
+RESERVED_LABELS = "metalswarm."
+"""What the names of labels begin with that this program keeps on a node for itself."""
+
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DURATION = r"(\d+h)?(\d+m)?(\d+(\.\d+)?s)?"
 _SIZE = r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|TiB|KB|kB|MB|GB|TB)"
+_LONGEST = 30 * 24 * 3600.0
+_LARGEST = 2**63 - 1
+_MOST = 1_000_000
+"""The engine hands numbers on as floating point; beyond this nothing is meant in earnest."""
 _UNITS = {
     "B": 1,
     "KIB": 2**10,
@@ -84,9 +94,12 @@ def _reason(value: str) -> str:
 
 def _address(value: str) -> str:
     try:
-        return str(ipaddress.ip_address(value))
+        address = ipaddress.ip_address(value)
     except ValueError:
         raise problem("is not an address", "an IPv4 or IPv6 address") from None
+    if address.is_unspecified or address.is_multicast:
+        raise problem("is no single host's address", "the IPv4 or IPv6 address that the host answers at")
+    return str(address)
 
 
 def _endpoint(value: str) -> str:
@@ -142,14 +155,34 @@ def _duration(value: Any) -> Any:
         value = sum(float(part[1]) * by for part, by in ((hours, 3600), (minutes, 60), (seconds, 1)) if part)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise problem("is not a duration", allowed)
+    if value > _LONGEST:
+        raise problem("is too long", "at most 30 days (720h)")
     return float(value)
 
 
 def _size(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(_SIZE, value)):
-        value = int(float(match[1]) * _UNITS[match[2].upper()])
+        size = float(match[1]) * _UNITS[match[2].upper()]
+        value = int(size) if size <= _LARGEST else _LARGEST + 1
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise problem("is not a size", "bytes, or text like 512MiB, 16GiB, 2TB")
+    if value > _LARGEST:
+        raise problem("is too large", "bytes, or text like 512MiB, 16GiB, 2TB")
+    return value
+
+
+def _label(value: str) -> str:
+    # The node keeps the list of our keys in a label of its own, parted by commas.
+    if not value.isprintable() or any(mark in value for mark in " ,="):
+        raise problem("is not a label", "a key without spaces, commas, equals signs and control characters")
+    if value.startswith(RESERVED_LABELS):
+        raise problem("is a label of this program's own", f"a key that does not start with {RESERVED_LABELS}")
+    return value
+
+
+def _line(value: str) -> str:
+    if not value.isprintable():
+        raise problem("is not one line of text", "text without line breaks and control characters")
     return value
 
 
@@ -163,6 +196,10 @@ def is_private(host: str) -> bool:
 
 
 Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
+LabelKey = Annotated[str, Field(min_length=1), AfterValidator(_label)]
+LabelValue = Annotated[
+    str, BeforeValidator(_text), AfterValidator(_line), WithJsonSchema({"type": ["string", "integer"]})
+]
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"})]
 Profile = Annotated[
     str,
@@ -179,8 +216,8 @@ Mac = Annotated[str, AfterValidator(_mac)]
 Uuid = Annotated[str, AfterValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 HostKey = Annotated[str, AfterValidator(_host_key)]
 Flag = Annotated[bool, Strict()]
-Natural = Annotated[int, Strict(), Field(ge=0)]
-Positive = Annotated[int, Strict(), Field(ge=1)]
+Natural = Annotated[int, Strict(), Field(ge=0, le=_MOST)]
+Positive = Annotated[int, Strict(), Field(ge=1, le=_MOST)]
 Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
 Duration = Annotated[
     float,

@@ -63,6 +63,30 @@ def test_tags_that_make_objects_are_refused(tmp_path: Path) -> None:
     assert "is not YAML" in problems[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: !!int abc\n", "does not fit its tag"),
+        ("a: !!bool maybe\n", "does not fit its tag"),
+        ("a: !!timestamp abc\n", "does not fit its tag"),
+        (f"a: {'9' * 5000}\n", "a number is too long"),
+        ("a: \0\n", "special characters are not allowed"),
+        ("a: " + "[" * 3000 + "]" * 3000 + "\n", "is nested too deeply"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    data, problems = read(tmp_path, text)
+    assert data is None
+    assert len(problems) == 1
+    assert said in problems[0]
+
+
+def test_a_path_with_a_null_character_is_a_problem(tmp_path: Path) -> None:
+    problems = Problems()
+    assert read_yaml(tmp_path / "a\0b", "a\0b", problems) is None
+    assert "null character" in problems.lines[0]
+
+
 def test_an_empty_file_is_an_empty_map(tmp_path: Path) -> None:
     assert read(tmp_path, "# nothing\n") == ({}, [])
 

@@ -3,7 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from metal.settings.values import Duration, Endpoint, Mac, Name, Profile, Size, is_private
+from metal.settings.values import (
+    Address,
+    Duration,
+    Endpoint,
+    LabelKey,
+    LabelValue,
+    Mac,
+    Name,
+    Natural,
+    Profile,
+    Size,
+    is_private,
+)
 
 DURATION, SIZE, NAME = TypeAdapter(Duration), TypeAdapter(Size), TypeAdapter(Name)
 
@@ -88,3 +100,46 @@ def test_endpoints(written: str, normal: str) -> None:
 def test_only_addresses_are_private(host: str, private: bool) -> None:
     """A name proves nothing: it resolves elsewhere tomorrow."""
     assert is_private(host) is private
+
+
+@pytest.mark.parametrize("written", [1e300, 10**400, "721h"])
+def test_no_wait_is_longer_than_a_month(written: object) -> None:
+    """The clock of a wait overflows on what is written by mistake."""
+    with pytest.raises(ValidationError, match=r"is too long|is not a duration"):
+        DURATION.validate_python(written)
+
+
+@pytest.mark.parametrize("written", [2**63, "9" * 400 + "TB", "99999999TiB"])
+def test_sizes_end_somewhere(written: object) -> None:
+    with pytest.raises(ValidationError, match="is too large"):
+        SIZE.validate_python(written)
+
+
+def test_numbers_survive_the_engines_floating_point() -> None:
+    with pytest.raises(ValidationError, match="less than or equal"):
+        TypeAdapter(Natural).validate_python(2**53 + 1)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "::", "ff02::1"])
+def test_a_hosts_address_is_its_own(address: str) -> None:
+    with pytest.raises(ValidationError, match="is no single host's address"):
+        TypeAdapter(Address).validate_python(address)
+
+
+@pytest.mark.parametrize("key", ["", "a,b", "a b", "a=b", "a\n", "metalswarm.host", "metalswarm.labels"])
+def test_what_is_no_label(key: str) -> None:
+    """A comma would part the list of our keys; the list itself is a label of ours."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(LabelKey).validate_python(key)
+
+
+@pytest.mark.parametrize("key", ["tier", "com.example.zone", "node.example.net/ssd", "größe"])
+def test_labels(key: str) -> None:
+    assert TypeAdapter(LabelKey).validate_python(key) == key
+
+
+def test_a_labels_value_is_one_line() -> None:
+    assert TypeAdapter(LabelValue).validate_python(5) == "5"
+    assert TypeAdapter(LabelValue).validate_python("") == ""
+    with pytest.raises(ValidationError, match="is not one line of text"):
+        TypeAdapter(LabelValue).validate_python("a\nb")
