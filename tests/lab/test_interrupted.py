@@ -193,6 +193,28 @@ def test_a_kill_while_a_cluster_is_born(stack: LabStack, lab: Lab, running: list
     assert_settled(stack, lab, {"n1": 1, "n2": 1})
 
 
+def test_a_kill_while_a_worker_of_a_cluster_is_reinstalled(
+    stack: LabStack, lab: Lab, running: list[RunningUp]
+) -> None:
+    clusters = fleet_document(lab)["clusters"]
+    stack.fleet["clusters"] = {"blue": {**clusters["blue"], "managers": ["n1"], "manager": {"driver": "none"}}}
+    stack.fleet["pools"]["web"] |= {"purpose": "swarm", "cluster": "blue"}
+    stack.up().expect()
+    old = stack.swarm_nodes()["n2"]["id"]
+    stack.fleet["hosts"] = {"n2": {"generation": 2}}
+    running.append(RunningUp(stack))
+    running[0].until("HostReady n2 creating replacement")
+    running[0].kill()
+    unlock(stack)
+    stack.up().expect()
+    nodes = stack.swarm_nodes()
+    assert {name: node["state"] for name, node in nodes.items()} == {"n1": "ready", "n2": "ready"}
+    assert nodes["n2"]["id"] != old
+    assert len(stack.docker("/nodes")) == 2, "no node of the first life is left"
+    assert sorted(node["Node"] for node in stack.consul("/v1/catalog/nodes")) == ["n1", "n2"]
+    assert_settled(stack, lab, {"n1": 1, "n2": 2})
+
+
 def test_an_interrupt_ends_at_once_and_the_next_run_resumes(
     stack: LabStack, lab: Lab, running: list[RunningUp]
 ) -> None:
