@@ -30,10 +30,12 @@ class Engine:
 
     def up(self) -> int:
         self.drop_dead_locks()
+        self.mend_torn_state()
         return self._run("up", "--yes", "--skip-preview", "--stack", self._demo.stack)
 
     def destroy(self) -> int:
         self.drop_dead_locks()
+        self.mend_torn_state()
         return self._run("destroy", "--yes", "--skip-preview", "--stack", self._demo.stack)
 
     def changes(self) -> Mapping[str, int]:
@@ -65,3 +67,19 @@ class Engine:
             if dead:
                 print(f"the last run was killed (process {owner['pid']}); taking its lock off the stack")
                 lock.unlink(missing_ok=True)
+
+    def mend_torn_state(self) -> None:
+        """The file backend writes its state in place; of one torn by a kill it keeps the version before beside it."""
+        path = self._demo.state / ".pulumi" / "stacks" / "metalswarm" / f"{self._demo.stack}.json"
+        before = path.with_name(path.name + ".bak")
+        if path.exists() and not _is_json(path) and before.exists() and _is_json(before):
+            print("the last run was killed while it wrote the state; taking the version before it")
+            path.write_bytes(before.read_bytes())
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True

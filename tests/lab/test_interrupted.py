@@ -115,9 +115,13 @@ def running(stack: LabStack) -> Iterator[list[RunningUp]]:
 
 
 def unlock(stack: LabStack) -> None:
-    """What the user is told to do after a kill: the file backend's lock outlives the engine."""
+    """What docs/operations.md says to do after a kill: the file backend's lock outlives the engine."""
     refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev")
     assert not refused.ok
+    if "failed to load checkpoint: EOF" in refused.output:  # killed in the middle of writing the state
+        state = stack.project.state / ".pulumi" / "stacks" / "metalswarm" / "dev.json"
+        state.write_bytes(state.with_name("dev.json.bak").read_bytes())
+        refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev")
     assert "pulumi cancel" in refused.output
     stack.project.run("cancel", "--yes", "--stack", "dev").expect()
 
@@ -193,9 +197,7 @@ def test_a_kill_while_a_cluster_is_born(stack: LabStack, lab: Lab, running: list
     assert_settled(stack, lab, {"n1": 1, "n2": 1})
 
 
-def test_a_kill_while_a_worker_of_a_cluster_is_reinstalled(
-    stack: LabStack, lab: Lab, running: list[RunningUp]
-) -> None:
+def test_a_kill_while_a_worker_of_a_cluster_is_reinstalled(stack: LabStack, lab: Lab, running: list[RunningUp]) -> None:
     clusters = fleet_document(lab)["clusters"]
     stack.fleet["clusters"] = {"blue": {**clusters["blue"], "managers": ["n1"], "manager": {"driver": "none"}}}
     stack.fleet["pools"]["web"] |= {"purpose": "swarm", "cluster": "blue"}

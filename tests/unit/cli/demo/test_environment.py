@@ -70,3 +70,21 @@ def test_lock_of_a_dead_engine_is_taken_off_and_that_of_a_living_one_kept(demo: 
     (folder / "torn.json").write_text("{")
     Engine(demo, Path("pulumi")).drop_dead_locks()
     assert sorted(path.stem for path in folder.iterdir()) == ["elsewhere", "living", "torn"]
+
+
+def test_state_torn_by_a_kill_is_the_version_before_and_a_whole_one_is_left_alone(demo: Demo) -> None:
+    folder = demo.state / ".pulumi" / "stacks" / "metalswarm"
+    folder.mkdir(parents=True)
+    state, before = folder / "dev.json", folder / "dev.json.bak"
+    before.write_text('{"version": 1}')
+    for torn in ("", '{"version": 2, "checkp'):
+        state.write_text(torn)
+        Engine(demo, Path("pulumi")).mend_torn_state()
+        assert state.read_text() == '{"version": 1}'
+    state.write_text('{"version": 3}')
+    Engine(demo, Path("pulumi")).mend_torn_state()
+    assert state.read_text() == '{"version": 3}'
+    state.write_text("")
+    before.write_text("{")
+    Engine(demo, Path("pulumi")).mend_torn_state()
+    assert state.read_text() == "", "nothing is made up where both are torn"
