@@ -62,7 +62,11 @@ def main() -> int:
 def _births(lab: Lab, engine: Path, folder: Path) -> list[Figure]:
     """Off to running, one host and six in turn, each time on fresh metal."""
     one = fleet_document(lab)
-    one["clusters"]["blue"]["managers"] = ["n1"]
+    blue = one["clusters"]["blue"]
+    blue["managers"] = ["n1"]
+    for layer, members in (("consul", "servers"), ("manager", "nodes")):
+        if members in blue.get(layer, {}):
+            blue[layer][members] = ["n1"]
     one["pools"] = {"core": {**one["pools"]["core"], "hosts": ["n1"]}}
     six = fleet_document(lab)
     six["pools"]["web"]["hosts"] = ["n4", "n5", "n6"]
