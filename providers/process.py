@@ -13,10 +13,12 @@ from providers.server import runtime
 
 if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
+    from metal.settings.credentials import Credentials
     from metal.site import Site
 
 __all__ = [
     "configure",
+    "credentials",
     "is_lost",
     "is_silent",
     "learn_host_key",
@@ -86,6 +88,14 @@ def site(owner: str) -> Site:
             _site = Site.open(fleet, Credentials.from_config(_config, os.environ), run, pins=_pins)
             runtime.at_exit(_site.close)
         return _site
+
+
+def credentials() -> Credentials:
+    """The secrets alone, for what dials nothing and needs no settings."""
+    from metal.settings.credentials import Credentials
+
+    with _lock:
+        return Credentials.from_config(dict(_config), os.environ)
 
 
 def ledger(owner: str) -> Ledger:

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from metal.errors import HostError, HostFault
+from metal.errors import HostError, HostFault, PlanRefused
 from metal.host.facts import observe_facts
 from metal.host.packages import Packages
 from metal.host.ssh import Ssh
 from metal.pki.authority import Authority, Usage
-from metal.pki.plan import CertificateSeen, CertificateWish, signing_reason
+from metal.pki.plan import CertificateSeen, CertificateWish, foreign_namesake, signing_reason
 from metal.waiting import Deadline
 
 __all__ = ["CertificateReport", "ensure_host_certificate", "remove_host_certificate"]
@@ -76,6 +76,7 @@ def ensure_host_certificate(
     renew_before_days: int,
     directory: str,
     owner: str = "root:root",
+    in_service: bool = False,
     deadline: Deadline,
 ) -> CertificateReport:
     """Have `key.pem`, `cert.pem` and `ca.pem` in a directory of the host, made there and signed here.
@@ -90,10 +91,20 @@ def ensure_host_certificate(
     :param renew_before_days: sign anew when fewer days are left.
     :param directory: absolute path; made when missing.
     :param owner: `user:group` of the service that reads the key.
+    :param in_service: others rely on the present certificate; an authority of its name with another key is refused.
     :param deadline: covers the installation of openssl on hosts that lack it.
     :raises HostError: when the host cannot make the key.
+    :raises PlanRefused: the host's certificates come from another seed.
     """
     key, certificate, ca = (f"{directory}/{file}" for file in ("key.pem", "cert.pem", "ca.pem"))
+    if in_service and foreign_namesake(_text(ssh.read(ca)), authority):
+        raise PlanRefused(
+            f"its certificates were made with another seed: the CA of {authority.cluster} there is not this stack's",
+            host=ssh.access.host,
+            tried=[f"compared {ca} with the authority that follows from metalswarm:seed"],
+            next_step="set the seed that the cluster was made with; if that one is lost for good, destroy the cluster "
+            "or raise the host's generation",
+        )
     wish = CertificateWish(tuple(dict.fromkeys([name, *names])), tuple(addresses), frozenset(usages), renew_before_days)
     _ensure_openssl(ssh, deadline)
     changed = _ensure_directory(ssh, directory, owner)

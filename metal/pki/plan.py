@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from metal.pki.authority import Authority, Usage
 
-__all__ = ["CertificateSeen", "CertificateWish", "signing_reason"]
+__all__ = ["CertificateSeen", "CertificateWish", "foreign_namesake", "signing_reason"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,24 @@ class CertificateWish:
     addresses: tuple[str, ...]
     usages: frozenset[Usage]
     renew_before_days: int
+
+
+def foreign_namesake(authority_seen: str | None, authority: Authority) -> bool:
+    """Tell whether the authority that a host trusts has the name of `authority` and is another one.
+
+    Name and rotation number being the same, only the seed can differ: signing anew would cut the host off from the
+    cluster that was made with the other one.
+
+    :param authority_seen: PEM, as it lies on the host; None where there is none.
+    """
+    if authority_seen is None:
+        return False
+    try:
+        seen = x509.load_pem_x509_certificate(authority_seen.encode())
+    except ValueError:
+        return False
+    wanted = authority.parsed
+    return seen.subject == wanted.subject and seen.public_key() != wanted.public_key()
 
 
 def signing_reason(seen: CertificateSeen, wish: CertificateWish, authority: Authority, now: datetime) -> str | None:

@@ -38,13 +38,16 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     service is in the catalogue (failing, until the host joins the swarm).
 
     :raises HostError: the host, its download or its unit failed.
+    :raises PlanRefused: its agent lives by another seed.
     :raises ClusterError: no leader, no vote, or no registration within the deadline `consul`.
     """
     ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
     secrets = wish.secrets(site)
     if not wish.server:
         step_down(site, wish, ssh)
-    installed = install(site, ssh, wish, secrets, expect=len(dialable_servers(site, wish)))
+    files = observe_files(ssh)
+    expect = len(dialable_servers(site, wish))
+    installed = install(site, ssh, wish, secrets, expect=expect, in_service=files.active or files.formed)
     act = _Ensuring(site, wish, ssh, secrets, installed)
     if wish.server:
         act.server()

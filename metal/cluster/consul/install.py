@@ -57,10 +57,14 @@ class Installed:
     service: str
 
 
-def install(site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, expect: int) -> Installed:
+def install(
+    site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, expect: int, in_service: bool
+) -> Installed:
     """Have everything on the host but the configuration file, whose form depends on whether the cluster was formed.
 
     :param expect: servers that a birth would wait for.
+    :param in_service: the agent is up, or was a server of a formed cluster.
+    :raises PlanRefused: it is in service, with certificates of another seed.
     """
     packages = site.run.deadline(site.fleet.deadlines.packages)
     ssh.script(_FOLDERS, paths.USER, paths.DATA, paths.CONFIG_FOLDER, paths.OWN_FOLDER)
@@ -79,6 +83,7 @@ def install(site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, 
         renew_before_days=_RENEW_DAYS,
         directory=paths.TLS_FOLDER,
         owner=f"{paths.USER}:{paths.USER}",
+        in_service=in_service,
         deadline=packages,
     )
     service = render_service(wish, secrets)

@@ -40,7 +40,8 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
 
     :raises HostError: a step failed on the host.
     :raises ClusterError: the engine runs and does not answer as it must.
-    :raises PlanRefused: the wanted daemon.json may not be, or would drop settings that somebody else made.
+    :raises PlanRefused: the wanted daemon.json may not be, or would drop settings that somebody else made; or the host
+        is in a swarm whose certificates come from another seed.
     """
     deadlines, run = site.fleet.deadlines, site.run
     ssh = site.ssh.connect(wish.access, deadline=run.deadline(deadlines.ssh))
@@ -151,8 +152,15 @@ def _certificate(ssh: Ssh, wish: EngineWish, authority: Authority, deadline: Dea
         days=_CERTIFICATE_DAYS,
         renew_before_days=RENEW_BEFORE_DAYS,
         directory=TLS_DIRECTORY,
+        in_service=_in_swarm(ssh, wish),
         deadline=deadline,
     )
+
+
+def _in_swarm(ssh: Ssh, wish: EngineWish) -> bool:
+    """Whether the host belongs to a swarm, by what lies on its disk: the engine need not run."""
+    root = str(wish.daemon.get("data-root", "/var/lib/docker"))
+    return ssh.read(f"{root}/swarm/docker-state.json") is not None
 
 
 def _refuse_foreign(ssh: Ssh, configuration: str) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from cryptography import x509
 
 from components.inputs import cluster_inputs, rotation
+from metal.errors import PlanRefused
+from providers import process
 from providers.cluster_identity import ClusterIdentityProvider
 from tests.unit.providers.wire import arriving
 from tests.unit.small_fleet import OWNER
@@ -42,3 +45,20 @@ def test_a_rotation_is_an_update_that_keeps_the_id(fleet) -> None:
 
 def test_it_goes_without_a_trace(fleet) -> None:
     LINK.delete("x", arriving(LINK.create(wanted(fleet)).outs))
+
+
+def test_another_seed_is_refused_before_anything_is_done_with_it(fleet, begin, monkeypatch) -> None:
+    before = LINK.create(wanted(fleet))
+    fleet = begin()
+    monkeypatch.setitem(process._config, "metalswarm:seed", "REVG" * 10 + "REU=")
+    with pytest.raises(PlanRefused, match="is not the seed that cluster blue was made with"):
+        LINK.diff(before.id, arriving(before.outs), wanted(fleet))
+
+
+def test_a_preview_needs_no_seed(fleet, begin, monkeypatch) -> None:
+    before = LINK.create(wanted(fleet))
+    fleet = begin()
+    monkeypatch.delitem(process._config, "metalswarm:seed")
+    monkeypatch.delenv("METALSWARM_SEED", raising=False)
+    monkeypatch.delenv("METALSWARM_SEED_FILE", raising=False)
+    assert not LINK.diff(before.id, arriving(before.outs), wanted(fleet)).changes

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from metal.pki.authority import BOTH, Authority, Usage
 from metal.pki.client import client_certificate
-from metal.pki.plan import CertificateSeen, CertificateWish, signing_reason
+from metal.pki.plan import CertificateSeen, CertificateWish, foreign_namesake, signing_reason
 
 SEED = bytes(range(32))
 BLUE = Authority.of(SEED, "blue", 1)
@@ -194,3 +194,12 @@ def test_a_certificate_that_ends_with_its_authority_is_not_signed_for_ever() -> 
     end = BLUE.parsed.not_valid_after_utc
     assert signing_reason(seen(365 * 40), WISH, BLUE, end - timedelta(days=1)) is None
     assert signing_reason(seen(365 * 40), WISH, BLUE, end + timedelta(days=1)) is not None
+
+
+def test_the_same_name_from_another_seed_is_told_from_another_cluster() -> None:
+    other = Authority.of(SEED[::-1], "blue", 1).certificate
+    assert foreign_namesake(other, BLUE)
+    for own in (None, "", "no certificate", BLUE.certificate):
+        assert not foreign_namesake(own, BLUE)
+    for meant in (Authority.of(SEED, "green", 1), Authority.of(SEED, "blue", 2)):
+        assert not foreign_namesake(meant.certificate, BLUE)
