@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import DiffResult, Resource
+from pulumi.dynamic import Resource
 
-from metal.plan.difference import plain
 from providers import process
 from providers.link import Link
 
@@ -32,29 +31,10 @@ class ClusterIdentityProvider(Link):
             "certificate": Authority.of(seed, cluster, rotation.ca).certificate,
         }
 
-    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        found = super().diff(id_, olds, news)
-        if not found.changes:
-            self._refuse_other_seed(plain(olds))
-        return found
-
-    def _refuse_other_seed(self, seen: dict[str, Any]) -> None:
-        """Without it a run that has nothing to do with certificates would look right, and the next one would not."""
-        from metal.errors import PlanRefused, SettingsError
-        from metal.pki.authority import Authority
-        from metal.settings.fleet import Identity
-
-        try:
-            seed = process.credentials().seed()
-        except SettingsError:
-            return  # a preview needs no secret; an act that does asks for it
-        cluster = str(seen["cluster"])
-        if Authority.of(seed, cluster, Identity(**seen["identity"]).ca).certificate != seen["certificate"]:
-            raise PlanRefused(
-                f"metalswarm:seed is not the seed that cluster {cluster} was made with",
-                tried=["compared the authority that follows from it with the one in the stack's state"],
-                next_step="set the seed that it was made with, and run again",
-            )
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        # Whether another seed is allowed is for what was formed with the first one to say; nothing was, else.
+        found = process.authority(str(olds["cluster"]), int(olds["identity"]["ca"]))
+        return ("certificate",) if found is not None and found.certificate != olds.get("certificate") else ()
 
     def undo(self, props: dict[str, Any]) -> None:
         """Nothing exists outside the seed."""

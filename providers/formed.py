@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import Resource
+from pulumi.dynamic import DiffResult, Resource
 
+from metal.plan.difference import plain
 from providers import process
 from providers.link import Link
 
@@ -28,9 +29,31 @@ class ConsulFormedProvider(_Formed):
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import wait_formed
+        from metal.pki.authority import Authority
 
-        wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
-        return {}
+        site, cluster = process.site(str(props["owner"])), str(props["cluster"])
+        wait_formed(site, cluster)
+        rotation = site.fleet.clusters[cluster].identity.ca
+        return {"rotation": rotation, "authority": Authority.of(site.credentials.seed(), cluster, rotation).fingerprint}
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        self._refuse_other_seed(plain(olds))
+        return super().diff(id_, olds, news)
+
+    def _refuse_other_seed(self, seen: dict[str, Any]) -> None:
+        """A run that has nothing to do with certificates would look right with any seed, and the next one break it."""
+        from metal.errors import PlanRefused
+
+        if "authority" not in seen:
+            return
+        cluster = str(seen["cluster"])
+        found = process.authority(cluster, int(seen["rotation"]))
+        if found is not None and found.fingerprint != seen["authority"]:
+            raise PlanRefused(
+                f"metalswarm:seed is not the seed that cluster {cluster} was formed with",
+                tried=["compared the authority that follows from it with the one in the stack's state"],
+                next_step="set the seed that it was formed with, and run again",
+            )
 
 
 class SwarmFormedProvider(_Formed):

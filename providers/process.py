@@ -13,12 +13,12 @@ from providers.server import runtime
 
 if TYPE_CHECKING:
     from metal.chassis.ledger import Ledger
-    from metal.settings.credentials import Credentials
+    from metal.pki.authority import Authority
     from metal.site import Site
 
 __all__ = [
+    "authority",
     "configure",
-    "credentials",
     "is_lost",
     "is_silent",
     "learn_host_key",
@@ -90,12 +90,21 @@ def site(owner: str) -> Site:
         return _site
 
 
-def credentials() -> Credentials:
-    """The secrets alone, for what dials nothing and needs no settings."""
+def authority(cluster: str, generation: int) -> Authority | None:
+    """The authority that follows from this run's seed; None without one: a preview needs no secret.
+
+    :param generation: rotation number.
+    """
+    from metal.errors import SettingsError
+    from metal.pki.authority import Authority
     from metal.settings.credentials import Credentials
 
-    with _lock:
-        return Credentials.from_config(dict(_config), os.environ)
+    try:
+        with _lock:
+            seed = Credentials.from_config(dict(_config), os.environ).seed()
+    except SettingsError:
+        return None
+    return Authority.of(seed, cluster, generation)
 
 
 def ledger(owner: str) -> Ledger:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import pytest
 from cryptography import x509
 
 from components.inputs import cluster_inputs, rotation
-from metal.errors import PlanRefused
 from providers import process
 from providers.cluster_identity import ClusterIdentityProvider
 from tests.unit.providers.wire import arriving
@@ -47,12 +45,15 @@ def test_it_goes_without_a_trace(fleet) -> None:
     LINK.delete("x", arriving(LINK.create(wanted(fleet)).outs))
 
 
-def test_another_seed_is_refused_before_anything_is_done_with_it(fleet, begin, monkeypatch) -> None:
+def test_another_seed_before_anything_was_formed_is_an_update(fleet, begin, monkeypatch) -> None:
+    """What a first run with a mistyped seed left in the state must not bind the next one."""
     before = LINK.create(wanted(fleet))
     fleet = begin()
     monkeypatch.setitem(process._config, "metalswarm:seed", "REVG" * 10 + "REU=")
-    with pytest.raises(PlanRefused, match="is not the seed that cluster blue was made with"):
-        LINK.diff(before.id, arriving(before.outs), wanted(fleet))
+    found = LINK.diff(before.id, arriving(before.outs), wanted(fleet))
+    assert (found.changes, found.replaces) == (True, [])
+    after = LINK.update(before.id, arriving(before.outs), wanted(fleet)).outs
+    assert not LINK.diff(before.id, arriving(after), wanted(fleet)).changes
 
 
 def test_a_preview_needs_no_seed(fleet, begin, monkeypatch) -> None:

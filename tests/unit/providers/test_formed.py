@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from components.inputs import cluster_inputs
-from metal.errors import ClusterError
+from metal.errors import ClusterError, PlanRefused
+from providers import process
 from providers.formed import ConsulFormedProvider, RingFormedProvider, SwarmFormedProvider
 from tests.unit.providers.wire import arriving
 from tests.unit.small_fleet import OWNER
@@ -37,3 +38,24 @@ def test_a_layer_that_does_not_stand_in_time_makes_no_barrier(act, inputs) -> No
     act("metal.cluster.consul.wait_formed", ClusterError("no leader"))
     with pytest.raises(ClusterError, match="no leader"):
         ConsulFormedProvider().create(inputs)
+
+
+def test_another_seed_than_the_cluster_was_formed_with_is_refused(act, inputs, begin, monkeypatch) -> None:
+    act("metal.cluster.consul.wait_formed")
+    link = ConsulFormedProvider()
+    made = link.create(inputs)
+    begin()
+    monkeypatch.setitem(process._config, "metalswarm:seed", "REVG" * 10 + "REU=")
+    with pytest.raises(PlanRefused, match="is not the seed that cluster blue was formed with"):
+        link.diff(made.id, arriving(made.outs), inputs)
+
+
+def test_a_preview_without_a_seed_is_none_the_less_shown(act, inputs, begin, monkeypatch) -> None:
+    act("metal.cluster.consul.wait_formed")
+    link = ConsulFormedProvider()
+    made = link.create(inputs)
+    begin()
+    monkeypatch.delitem(process._config, "metalswarm:seed")
+    monkeypatch.delenv("METALSWARM_SEED", raising=False)
+    monkeypatch.delenv("METALSWARM_SEED_FILE", raising=False)
+    assert not link.diff(made.id, arriving(made.outs), inputs).changes
