@@ -75,6 +75,8 @@ def down(
         print("No demo state here; nothing to destroy.")
     _step(3, "lab down", lambda: _ours("lab", "down"))
     shutil.rmtree(demo.folder, ignore_errors=True)
+    # The hosts' disks are gone, and with them what was remembered of them; a next demo begins with blank ones.
+    shutil.rmtree(demo.ledger, ignore_errors=True)
     print("The demo is gone.")
 
 

@@ -35,6 +35,11 @@ class Demo:
         return self.folder / "env"
 
     @property
+    def ledger(self) -> Path:
+        """What the provider remembers of the demo's hosts, beside the demo's own folder."""
+        return self.folder.parent / "ledger" / f"metalswarm.{self.stack}"
+
+    @property
     def tls(self) -> Path:
         return self.folder / "tls"
 

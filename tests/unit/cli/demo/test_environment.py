@@ -88,3 +88,12 @@ def test_state_torn_by_a_kill_is_the_version_before_and_a_whole_one_is_left_alon
     before.write_text("{")
     Engine(demo, Path("pulumi")).mend_torn_state()
     assert state.read_text() == "", "nothing is made up where both are torn"
+
+
+def test_what_is_remembered_of_the_demos_hosts_is_found_where_the_provider_keeps_it(tmp_path, monkeypatch) -> None:
+    from metal.chassis.ledger import Entry
+    from providers import process
+
+    monkeypatch.chdir(tmp_path)
+    process.ledger("metalswarm/dev").write("n1", Entry(1))
+    assert [path.name for path in Demo(tmp_path / ".metalswarm" / "demo").ledger.iterdir()] == ["n1.json"]
