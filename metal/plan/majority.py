@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-__all__ = ["SIZES", "majority", "may_remove", "tolerance"]
+__all__ = ["SIZES", "majority", "may_remove", "may_restart", "tolerance"]
 
 # More voters slow every write and add no safety worth it (Swarm administration guide, Consul reference architecture).
 SIZES = (1, 3, 5, 7)
@@ -33,3 +33,17 @@ def may_remove(members: Collection[str], alive: Collection[str], removing: Colle
     left = now - out
     # Each removal of a live voter lowers the margin, so the first and the last step are the narrow ones.
     return bool(left) and len(up) >= majority(len(now)) and len(up & left) >= majority(len(left))
+
+
+def may_restart(members: Collection[str], alive: Collection[str], restarting: str) -> bool:
+    """Whether a voter can be away for a moment without the majority being lost for that long.
+
+    Fewer than three tolerate no failure: there a restart always stops decisions, and is done all the same.
+
+    :param members: voters now, by name or id.
+    :param alive: those of them that answer.
+    """
+    up = set(alive) & set(members)
+    if len(members) < 3 or restarting not in up:
+        return True
+    return len(up - {restarting}) >= majority(len(members))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from metal.chassis.observe import is_off
 from metal.cluster.docker.api import DockerApi, EngineSilent
 from metal.cluster.docker.daemon import TLS_DIRECTORY, daemon_json, foreign_keys, listening_drop_in, without_ours
+from metal.cluster.docker.restart import carried
 from metal.cluster.docker.started import Started, restart_reasons
 from metal.cluster.docker.tls import check_tls
 from metal.cluster.docker.wish import RENEW_BEFORE_DAYS, TLS_PORT, EngineReport, EngineSeen, EngineWish
@@ -36,7 +39,8 @@ _CERTIFICATE_DAYS = 365
 def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
     """Have the engine installed, pinned, configured, running, and reachable with mutual TLS only.
 
-    Idempotent; restarts the engine only when package, configuration, unit or certificate changed since its last start.
+    Idempotent; restarts the engine only when package, configuration, unit or certificate changed since its last start,
+    and the managers of a swarm one at a time.
 
     :raises HostError: a step failed on the host.
     :raises ClusterError: the engine runs and does not answer as it must.
@@ -66,13 +70,15 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
         authority=authority.fingerprint,
     )
     reasons = restart_reasons(_text(ssh.read(_STARTED)), now)
-    if reasons:
-        run.progress(f"{wish.host}: starts the engine: {', '.join(reasons)}")
-    ensure_active(ssh, _SOCKET, deadline=deadline)
-    ensure_active(ssh, _UNIT, deadline=deadline, restarted=bool(reasons))
-    version = _answering(ssh, deadline)
-    check_tls(ssh, TLS_PORT, authority=authority, deadline=deadline)
-    ssh.write(_STARTED, now.to_json(), mode=0o600)
+    with carried(site, ssh, wish) if reasons and _in_swarm(ssh, wish) else nullcontext():
+        if reasons:
+            run.progress(f"{wish.host}: starts the engine: {', '.join(reasons)}")
+        deadline = run.deadline(deadlines.engine)
+        ensure_active(ssh, _SOCKET, deadline=deadline)
+        ensure_active(ssh, _UNIT, deadline=deadline, restarted=bool(reasons))
+        version = _answering(ssh, deadline)
+        check_tls(ssh, TLS_PORT, authority=authority, deadline=deadline)
+        ssh.write(_STARTED, now.to_json(), mode=0o600)
     return EngineReport(
         version=version,
         package_version=package,

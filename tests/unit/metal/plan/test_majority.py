@@ -1,6 +1,6 @@
 import pytest
 
-from metal.plan.majority import majority, may_remove, tolerance
+from metal.plan.majority import majority, may_remove, may_restart, tolerance
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,19 @@ def test_the_table_of_the_swarm_administration_guide(members: int, needed: int, 
 )
 def test_may_remove(members: str, alive: str, removing: str, allowed: bool) -> None:
     assert may_remove(members, alive, removing) is allowed
+
+
+@pytest.mark.parametrize(
+    ("members", "alive", "allowed"),
+    [
+        ("a", "a", True),  # alone there is no other way
+        ("ab", "ab", True),
+        ("abc", "abc", True),
+        ("abc", "ab", False),
+        ("abc", "bc", True),  # it is away already: nothing is lost
+        ("abcde", "abcd", True),
+        ("abcde", "abc", False),
+    ],
+)
+def test_a_voter_restarts_only_while_the_others_are_a_majority(members: str, alive: str, allowed: bool) -> None:
+    assert may_restart(members, alive, "a") is allowed
