@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pulumi
 
 from components.inputs import cluster_inputs, consul_member_inputs, rotation
-from metal.plan.quorum import membership
 from metal.settings.fleet import ClusterWish, DestroyRule, Fleet
 from providers.cluster_identity import ClusterIdentity
 from providers.cluster_plan import ClusterPlan
@@ -19,9 +18,9 @@ __all__ = ["ConsulCluster"]
 
 
 class ConsulCluster(pulumi.ComponentResource):
-    """A cluster's identity and plan, its Consul servers, then its Consul clients.
+    """A cluster's identity, its Consul servers, then its Consul clients.
 
-    :ivar plan: refuses a change that would cost quorum, at preview.
+    :ivar plan: what every resource of the cluster waits for.
     :ivar members: by host name.
     """
 
@@ -30,6 +29,7 @@ class ConsulCluster(pulumi.ComponentResource):
         cluster: ClusterWish,
         fleet: Fleet,
         ready: Mapping[str, HostReady],
+        plan: ClusterPlan,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("metalswarm:index:ConsulCluster", cluster.name, None, opts)
@@ -39,11 +39,7 @@ class ConsulCluster(pulumi.ComponentResource):
             {**inputs, "identity": rotation(cluster)},
             pulumi.ResourceOptions(parent=self, protect=fleet.limits.destroy is DestroyRule.REFUSE),
         )
-        self.plan = ClusterPlan(
-            cluster.name,
-            {**inputs, "membership": membership(fleet, cluster.name).to_dict()},
-            pulumi.ResourceOptions(parent=self),
-        )
+        self.plan = plan
         self.formed = ConsulFormed(
             cluster.name,
             {**inputs, "up": self.identity.id},

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from metal.plan.quorum import membership
 from metal.settings.fleet import Artifact, ClusterWish, DockerWish, Fleet, HostWish, ManagerDriver
 
 __all__ = [
     "boot_device_inputs",
     "cluster_inputs",
+    "cluster_plan_inputs",
     "consul_member_inputs",
     "docker_engine_inputs",
     "host_ready_inputs",
@@ -119,6 +121,10 @@ def manager_node_inputs(host: HostWish, owner: str, cluster: ClusterWish, up: An
 
 def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:
     return {"owner": owner, "cluster": cluster.name}
+
+
+def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
+    return {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
 
 
 def rotation(cluster: ClusterWish) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.inputs import boot_device_inputs, host_ready_inputs, power_inputs
@@ -19,13 +21,22 @@ class ReadyHost(pulumi.ComponentResource):
     Every link of a protected host is protected, in the other components too: a chain is deleted from its end, and the
     engine looks at each link only when its turn comes.
 
+    :param after: what must have passed before anything of the host begins, its replacement included.
     :ivar ready: the last link, or None for a host that is wanted off.
     """
 
-    def __init__(self, host: HostWish, fleet: Fleet, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        host: HostWish,
+        fleet: Fleet,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("metalswarm:index:ReadyHost", host.name, None, opts)
         own = pulumi.ResourceOptions(parent=self, protect=host.protected)
-        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), own)
+        # No property edge: a change of what it waits for is no new life of the host.
+        first = pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=list(after)))
+        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), first)
         power = Power(host.name, power_inputs(host, fleet.owner, boot.id), own)
         self.ready: HostReady | None = None
         if host.power is PowerWish.ON:

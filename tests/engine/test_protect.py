@@ -49,9 +49,11 @@ from pathlib import Path
 import pulumi
 
 import components.consul_cluster as consul
+from components.inputs import cluster_plan_inputs
 from components.ready_host import ReadyHost
 from metal.settings import load_fleet
 from parts import Member, Ready
+from providers.cluster_plan import ClusterPlan
 
 consul.ConsulMember = consul.ConsulFormed = Member
 fleet = load_fleet(pulumi.Config().require_object("fleet"), root=Path.cwd(), owner="metalswarm/dev")
@@ -60,7 +62,7 @@ ready = {
     for name, host in fleet.hosts.items()
 }
 for cluster in fleet.clusters.values():
-    consul.ConsulCluster(cluster, fleet, ready)
+    consul.ConsulCluster(cluster, fleet, ready, ClusterPlan(cluster.name, cluster_plan_inputs(cluster, fleet)))
 """
 
 
