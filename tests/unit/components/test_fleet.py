@@ -60,11 +60,21 @@ def test_no_cluster_resource_has_an_edge_to_a_host(told) -> None:
         assert not [name for name in resource.after if name.endswith((" n1", " n2"))], link
 
 
-def test_every_link_has_a_component_as_its_parent(told) -> None:
+def test_every_link_but_the_plan_has_a_component_as_its_parent(told) -> None:
     for name, resource in told.items():
-        assert resource.parent == "Stack shop-prod" if not resource.custom else told[resource.parent].custom is False, (
-            name
-        )
+        # Plans come before every host, and so before the component that their cluster's members are in.
+        if not resource.custom or name.startswith("ClusterPlan"):
+            assert resource.parent == "Stack shop-prod", name
+        else:
+            assert told[resource.parent].custom is False, name
+
+
+def test_every_host_waits_for_every_plan(told) -> None:
+    hosts = [resource for name, resource in told.items() if name.startswith("BootDevice")]
+    assert len(hosts) > 2
+    for resource in hosts:
+        assert "ClusterPlan blue" in resource.after
+        assert not [edge for edge in resource.edges.values() if "ClusterPlan" in str(edge)]
 
 
 def test_a_host_that_moves_between_clusters_keeps_its_names(tmp_path) -> None:
