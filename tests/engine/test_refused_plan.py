@@ -11,11 +11,17 @@ from tests.unit.small_fleet import document, write_inventory
 
 pytestmark = pytest.mark.engine
 
-# Edges, inputs, lives and diffs are the real ones. Only what would dial a host is replaced.
+# Edges, inputs, lives and diffs are the real ones. Only what would dial a host is replaced, and in a run that is to be
+# refused the plan comes as late as it can: when a host has been touched, or two seconds after none was.
 PARTS = """
+import asyncio
 import os
+import time
 from pathlib import Path
 
+import pulumi
+
+import components.fleet
 from providers import boot_device, consul_member, docker_engine, formed, host_ready, manager_node, power, swarm_node
 
 LOG = Path(os.environ["LINK_LOG"])
@@ -78,6 +84,22 @@ class SwarmFormed(Notes, formed.SwarmFormedProvider):
 class RingFormed(Notes, formed.RingFormedProvider):
     pass
 
+
+async def late(value):
+    deadline = time.monotonic() + 2
+    while not LOG.stat().st_size and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    return value
+
+
+def late_plan_inputs(cluster, fleet):
+    inputs = plan_inputs(cluster, fleet)
+    return {**inputs, "membership": pulumi.Output.from_input(late(inputs["membership"]))}
+
+
+plan_inputs = components.fleet.cluster_plan_inputs
+if "PLAN_IS_LATE" in os.environ:
+    components.fleet.cluster_plan_inputs = late_plan_inputs
 
 boot_device.BootDeviceProvider = BootDevice
 power.PowerProvider = Power
@@ -156,6 +178,7 @@ def test_a_refused_plan_stops_every_host_also_without_a_preview(stack) -> None:
         (all_managers_reinstalled(), "all Swarm managers would go in one update (n1)"),
         (the_only_manager_leaves(), "all Swarm managers would go in one update (n1)"),
     ):
+        stack.environment["PLAN_IS_LATE"] = "yes"
         refused, notes = stack.up_with(wanted)
         refused.expect(ok=False)
         assert reason in refused.output
@@ -167,6 +190,7 @@ def test_a_refused_plan_stops_every_host_also_without_a_preview(stack) -> None:
     # A change that the plan allows goes on at once, and gives no host a new life but its own.
     wanted = document()
     wanted["hosts"] = {"n2": {"generation": 2}}
+    del stack.environment["PLAN_IS_LATE"]
     moved, notes = stack.up_with(wanted)
     moved.expect()
     assert "undo BootDevice n2" in notes
