@@ -23,7 +23,7 @@ lint:  ## format, lint, types, import rules
 demo: venv  ## six virtual servers, from powered off to a running swarm (as root)
 	@$(VENV)/metalswarm demo up
 
-demo-down: venv  ## destroy the demo and remove every trace of it
+demo-down: venv  ## destroy the demo and remove it; downloads and builds stay cached
 	@$(VENV)/metalswarm demo down
 
 bench: venv  ## write docs/benchmarks.md

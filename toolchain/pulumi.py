@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from toolchain.cache import ROOT, Cache
@@ -46,12 +47,20 @@ def pulumi(cache: Cache | None = None) -> Path:
 
 def version_of(binary: Path) -> tuple[int, ...] | None:
     """What `pulumi version` answers, or None when it answers nothing sensible."""
-    try:
-        answer = subprocess.run(
-            [binary, "version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+    # Even this question makes the CLI write a log below its home; it must not be the user's.
+    with tempfile.TemporaryDirectory(prefix="pulumi-home-") as home:
+        try:
+            answer = subprocess.run(
+                [binary, "version"],
+                env={**os.environ, "PULUMI_HOME": home},
+                capture_output=True,
+                text=True,
+                timeout=20,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
     found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", answer.stdout.strip())
     return tuple(int(part) for part in found.groups()) if found else None
 
