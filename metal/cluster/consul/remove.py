@@ -13,8 +13,9 @@ from metal.cluster.consul.registration import node_key
 from metal.cluster.consul.servers import keep_quorum, raft_id, voters_of
 from metal.cluster.consul.tokens import remove_tokens
 from metal.cluster.consul.wish import MemberWish
+from metal.cluster.reach import reach_leaver
 from metal.cluster.turn import turn
-from metal.errors import ClusterError, HostError, HostFault, PlanRefused
+from metal.errors import ClusterError, PlanRefused
 from metal.host.service import remove_unit
 from metal.host.ssh import Ssh
 from metal.pki.host_key import remove_host_certificate
@@ -25,7 +26,6 @@ from metal.waiting import Deadline, Pending, wait_until
 
 __all__ = ["remove_member", "step_down"]
 
-_SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
 # serf's member states.
 _ALIVE, _LEAVING, _LEFT, _FAILED = 1, 2, 3, 4
@@ -48,7 +48,7 @@ def remove_member(site: Site, wish: MemberWish, *, dissolving: bool) -> None:
     :raises ClusterError: the servers did not let it go within the deadline `consul`.
     :raises HostError: the host failed while it was being cleared.
     """
-    ssh = _reach(site, wish)
+    ssh = reach_leaver(site, wish.access, instead="the Consul servers take it out")
     if dissolving:
         if ssh is not None:
             _clear(site, ssh)
@@ -68,20 +68,6 @@ def step_down(site: Site, wish: MemberWish, ssh: Ssh) -> None:
     if not observe_files(ssh).raft:
         return
     remove_member(site, replace(wish, server=True), dissolving=False)
-
-
-def _reach(site: Site, wish: MemberWish) -> Ssh | None:
-    """The host, or None when it is given up or does not answer."""
-    facts = site.fleet.facts(wish.host)
-    if facts is not None and facts.lost:
-        return None
-    try:
-        return site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.evict))
-    except HostError as error:
-        if error.fault not in _SILENT:
-            raise
-        site.run.progress(f"{wish.host}: does not answer; the Consul servers take it out")
-        return None
 
 
 def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:

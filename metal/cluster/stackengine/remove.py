@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from metal.cluster.reach import reach_leaver
 from metal.cluster.stackengine.driver import Driver, driver_for
 from metal.cluster.stackengine.plan import removal_waits_for
 from metal.cluster.stackengine.record import open_ring_record
 from metal.cluster.stackengine.ring import dialable, node_api, observe_ring, wanted_admins
 from metal.cluster.stackengine.wish import ManagerNodeWish
 from metal.cluster.turn import turn
-from metal.errors import ClusterError, HostError, HostFault, PlanRefused
+from metal.errors import ClusterError, PlanRefused
 from metal.host.ssh import Ssh
 from metal.plan.verdict import Refuse, Wait
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
 
 __all__ = ["remove_manager_node", "step_down"]
-
-_SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
 
 def remove_manager_node(site: Site, wish: ManagerNodeWish, *, dissolving: bool) -> None:
@@ -33,7 +32,7 @@ def remove_manager_node(site: Site, wish: ManagerNodeWish, *, dissolving: bool) 
     :raises ClusterError: no ring member deregistered it within the deadline `manager`.
     """
     driver = driver_for(wish.driver)
-    ssh = _reach(site, wish)
+    ssh = reach_leaver(site, wish.access, instead="the ring deregisters it")
     if not dissolving:
         if wish.admin:
             seconds = site.fleet.deadlines.manager * max(1, len(wanted_admins(site, wish.cluster)))
@@ -52,20 +51,6 @@ def step_down(site: Site, wish: ManagerNodeWish, ssh: Ssh) -> None:
     if running is None or not running.admin:
         return
     remove_manager_node(site, replace(wish, admin=True), dissolving=False)
-
-
-def _reach(site: Site, wish: ManagerNodeWish) -> Ssh | None:
-    """The host, or None when it is given up or does not answer."""
-    facts = site.fleet.facts(wish.host)
-    if facts is not None and facts.lost:
-        return None
-    try:
-        return site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.evict))
-    except HostError as error:
-        if error.fault not in _SILENT:
-            raise
-        site.run.progress(f"{wish.host}: does not answer; the ring deregisters it")
-        return None
 
 
 def _deregister(site: Site, driver: Driver, wish: ManagerNodeWish, ssh: Ssh | None) -> None:
