@@ -38,6 +38,7 @@ def formed(members: Members) -> Members:
     return members
 
 
+@pytest.mark.demand("W3")
 def test_every_member_is_registered_before_any_swarm(formed: Members) -> None:
     with formed.catalog("n1") as catalog:
         seen = catalog()
@@ -105,6 +106,7 @@ def test_the_birth_record_has_one_winner(formed: Members) -> None:
         assert record.forget(replacing=BirthRecord(won.founder, "swarm-id"))
 
 
+@pytest.mark.demand("W6")
 def test_a_host_that_is_reset_vanishes_by_itself_and_is_then_evicted(formed: Members) -> None:
     """W6: nobody tells Consul. Then the living side removes what is left, and the host comes back as it was."""
     # Stands in for the swarm's gossip port, so that the service passes.
@@ -126,6 +128,7 @@ def test_a_host_that_is_reset_vanishes_by_itself_and_is_then_evicted(formed: Mem
     ensure_member(formed.site, wish)
 
 
+@pytest.mark.demand("U51", "U52")
 def test_servers_leave_one_by_one_never_the_last_and_come_back(formed: Members) -> None:
     old = formed.consul("n3")
     formed.want(["n1"], ["n2", "n3", "n4"])

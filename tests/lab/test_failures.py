@@ -266,6 +266,7 @@ def test_a_second_stack_gets_the_host_when_the_first_has_let_go(stack: LabStack,
 
 
 @pytest.mark.parametrize("name", ["PULUMI_CONTINUE_ON_ERROR", "PULUMI_PARALLEL"])
+@pytest.mark.demand("E7")
 def test_what_the_environment_lacks_is_said_aloud(stack: LabStack, name: str) -> None:
     stack.project.environment[name] = ""
     (line,) = warnings(stack.preview().expect(), name)
@@ -298,6 +299,7 @@ def test_a_running_host_is_taken_as_it_is_and_never_wiped_unasked(stack: LabStac
     assert {name: host_identity(lab, name) for name in ("n1", "n2")} == before
 
 
+@pytest.mark.demand("U39")
 def test_a_lost_state_file(stack: LabStack, lab: Lab, tmp_path: Path) -> None:
     stack.up().expect()
     before = {name: host_identity(lab, name) for name in ("n1", "n2")}

@@ -175,6 +175,7 @@ def test_a_kill_during_a_reinstall(stack: LabStack, lab: Lab, running: list[Runn
 
 @pytest.mark.full
 @pytest.mark.parametrize("moment", ["ConsulMember n1 creating", "DockerEngine n1 creating", "SwarmNode n1 creating"])
+@pytest.mark.demand("U59")
 def test_a_kill_while_a_cluster_is_born(stack: LabStack, lab: Lab, running: list[RunningUp], moment: str) -> None:
     clusters = fleet_document(lab)["clusters"]
     stack.fleet["clusters"] = {"blue": {**clusters["blue"], "managers": ["n1"], "manager": {"driver": "none"}}}
@@ -197,6 +198,7 @@ def test_a_kill_while_a_cluster_is_born(stack: LabStack, lab: Lab, running: list
     assert_settled(stack, lab, {"n1": 1, "n2": 1})
 
 
+@pytest.mark.demand("U59")
 def test_a_kill_while_a_worker_of_a_cluster_is_reinstalled(stack: LabStack, lab: Lab, running: list[RunningUp]) -> None:
     clusters = fleet_document(lab)["clusters"]
     stack.fleet["clusters"] = {"blue": {**clusters["blue"], "managers": ["n1"], "manager": {"driver": "none"}}}

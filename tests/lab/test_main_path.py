@@ -44,6 +44,7 @@ def stack(lab: Lab, pulumi_bin, tmp_path_factory: pytest.TempPathFactory) -> Lab
     return LabStack(tmp_path_factory.mktemp("stack") / "project", pulumi_bin, lab)
 
 
+@pytest.mark.demand("W1", "W2", "W4", "W8", "E5")
 def test_powered_off_metal_becomes_a_running_swarm(stack: LabStack, lab: Lab) -> None:
     assert not any(host.power_is_on() for host in lab.hosts)
     outcome = stack.up().expect()
@@ -58,6 +59,7 @@ def test_powered_off_metal_becomes_a_running_swarm(stack: LabStack, lab: Lab) ->
         assert order.index("ConsulMember") < order.index("SwarmNode"), f"{host} enters Consul before the swarm"
 
 
+@pytest.mark.demand("W3")
 def test_consul_has_three_healthy_servers_and_every_node_in_its_catalogue(stack: LabStack) -> None:
     health = stack.consul("/v1/operator/autopilot/health")
     assert health["Healthy"]
@@ -77,6 +79,7 @@ def test_consul_answers_nobody_without_a_token(stack: LabStack) -> None:
         stack.consul("/v1/kv/metalswarm/blue/swarm", token="00000000-0000-0000-0000-000000000000")
 
 
+@pytest.mark.demand("W5")
 def test_port_2475_needs_the_client_certificate(stack: LabStack) -> None:
     for manager in ("n1", "n2", "n3"):
         assert len(stack.docker("/nodes", host=manager)) == 5
@@ -89,6 +92,7 @@ def test_port_2475_needs_the_client_certificate(stack: LabStack) -> None:
         client.get(f"https://{stack.address('n4')}:2475/info")
 
 
+@pytest.mark.demand("E2", "E3")
 def test_the_controller_lists_every_node(stack: LabStack) -> None:
     nodes = stack.stackengine("/api/nodes")
     assert sorted(node["name"] for node in nodes) == HOSTS
@@ -214,6 +218,7 @@ def test_what_exists_only_at_a_swarms_birth_is_refused_later_with_the_reason(sta
     assert "odd" in outcome.output or "1, 3, 5" in outcome.output
 
 
+@pytest.mark.demand("W7", "U55")
 def test_a_spare_becomes_a_worker_and_only_its_chain_is_touched(stack: LabStack) -> None:
     stack.move("n6", "web")
     outcome = stack.up().expect()
@@ -223,6 +228,7 @@ def test_a_spare_becomes_a_worker_and_only_its_chain_is_touched(stack: LabStack)
 
 
 @pytest.mark.parametrize("on_leave", ["keep", "off", "reinstall"])
+@pytest.mark.demand("U56")
 def test_a_worker_becomes_a_spare_again(stack: LabStack, lab: Lab, on_leave: str) -> None:
     stack.fleet["pools"]["web"]["on_leave"] = on_leave
     stack.fleet["pools"]["spare"]["power"] = "off" if on_leave == "off" else "on"

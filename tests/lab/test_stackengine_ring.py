@@ -42,6 +42,7 @@ def ring(members: Members) -> Members:
     return members
 
 
+@pytest.mark.demand("E3")
 def test_one_ring_came_of_three_starts_and_every_node_knows_every_other(ring: Members) -> None:
     nodes = read_nodes(ring.site, "blue")
     assert {name: (node.admin, node.active) for name, node in nodes.items()} == {
@@ -66,6 +67,7 @@ def test_a_second_look_restarts_nothing(ring: Members) -> None:
     assert [ring.main_pid(name, "stackengine.service") for name in names] == before
 
 
+@pytest.mark.demand("E1")
 def test_the_daemon_is_unprivileged_and_the_key_is_in_one_private_file(ring: Members) -> None:
     ssh = ring.ssh("n4")
     pid = ring.main_pid("n4", "stackengine.service").partition("=")[2]

@@ -78,6 +78,7 @@ def test_again_changes_nothing(rack: Rack, record: MemoryRecord, born: list[Node
     assert before == rack.docker("n1", "node", "inspect", "n1", "n2", "n3", "--format", "{{.ID}} {{.Version.Index}}")
 
 
+@pytest.mark.demand("W5")
 def test_every_manager_answers_on_the_swarms_port(rack: Rack, born: list[NodeReport]) -> None:
     blue = Authority.of(SEED, "blue")
     for name in HOSTS:
@@ -117,6 +118,7 @@ def parts(rack: Rack, record: MemoryRecord, born: list[NodeReport]) -> Parts:
     return Parts(next(name for name in HOSTS if name not in (late, through)), through, late)
 
 
+@pytest.mark.demand("U43")
 def test_managers_become_workers_in_place(rack: Rack, record: MemoryRecord, parts: Parts) -> None:
     before = {name: observe_node(rack.site, rack.node_wish(name)).node for name in parts.others}
     rack.want([parts.stays], parts.others)
@@ -132,6 +134,7 @@ def test_managers_become_workers_in_place(rack: Rack, record: MemoryRecord, part
         assert seen.node == before[name] or any(f"{name}: its engine is in error" in line for line in rack.lines)
 
 
+@pytest.mark.demand("U43")
 def test_last_manager_is_not_demoted(rack: Rack, record: MemoryRecord, parts: Parts) -> None:
     rack.want([parts.stays], parts.others)
     limits = replace(rack.site.fleet.deadlines, boot=1, ssh=2, ready=0, packages=0, engine=0, consul=0, swarm=2)
@@ -142,6 +145,7 @@ def test_last_manager_is_not_demoted(rack: Rack, record: MemoryRecord, parts: Pa
     assert listed(rack, parts.stays)[parts.stays] == "Ready Leader"
 
 
+@pytest.mark.demand("U45")
 def test_drain_waits_until_the_tasks_are_elsewhere(
     rack: Rack, record: MemoryRecord, parts: Parts, tmp_path: Path
 ) -> None:
@@ -165,6 +169,7 @@ def test_drain_waits_until_the_tasks_are_elsewhere(
     rack.docker(parts.stays, "service", "rm", "probe")
 
 
+@pytest.mark.demand("U49")
 def test_an_interrupted_join_is_finished_by_the_next_run(rack: Rack, record: MemoryRecord, parts: Parts) -> None:
     cancel = threading.Event()
 
@@ -183,6 +188,7 @@ def test_an_interrupted_join_is_finished_by_the_next_run(rack: Rack, record: Mem
     assert listed(rack, parts.stays) == {parts.stays: "Ready Leader", parts.through: "Ready", parts.late: "Ready"}
 
 
+@pytest.mark.demand("U49")
 def test_a_promotion_that_ends_in_error_is_mended(rack: Rack, record: MemoryRecord, parts: Parts) -> None:
     """The engine asks the address it joined through, where no manager is any more, and that only."""
     rack.want([parts.stays, parts.late], [parts.through])
@@ -200,6 +206,7 @@ def test_a_worker_becomes_manager_in_place(rack: Rack, record: MemoryRecord, par
     assert sorted(listed(rack).values()) == ["Ready Leader", "Ready Reachable", "Ready Reachable"]
 
 
+@pytest.mark.demand("U41", "U49")
 def test_a_manager_that_died_is_evicted_and_a_foreign_swarm_in_its_place_refused(
     rack: Rack, record: MemoryRecord, parts: Parts
 ) -> None:
@@ -219,6 +226,7 @@ def test_a_manager_that_died_is_evicted_and_a_foreign_swarm_in_its_place_refused
     assert sorted(listed(rack, parts.stays).values()) == ["Ready Leader", "Ready Reachable", "Ready Reachable"]
 
 
+@pytest.mark.demand("U41", "U42")
 def test_a_manager_reinstalled_behind_our_back_leaves_no_ghost(rack: Rack, record: MemoryRecord, parts: Parts) -> None:
     rack.site.ssh.forget(parts.through)
     reinstall(rack.lab, parts.through)
