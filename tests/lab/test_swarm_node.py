@@ -188,6 +188,26 @@ def test_an_interrupted_join_is_finished_by_the_next_run(rack: Rack, record: Mem
     assert listed(rack, parts.stays) == {parts.stays: "Ready Leader", parts.through: "Ready", parts.late: "Ready"}
 
 
+@pytest.mark.demand("U50")
+def test_a_join_that_does_not_come_through_names_the_closed_ports(
+    rack: Rack, record: MemoryRecord, parts: Parts
+) -> None:
+    remove_node(rack.site, rack.node_wish(parts.through), record)
+    limits = replace(rack.site.fleet.deadlines, swarm=12)
+    short = replace(rack.site, fleet=replace(rack.site.fleet, deadlines=limits))
+    fence = ["INPUT", "-s", rack.access(parts.through).address, "-p", "tcp", "--dport", "2377"]
+    rack.ssh(parts.stays).run(["iptables", "-I", *fence, "-j", "DROP"])
+    try:
+        with pytest.raises(ClusterError, match="is in the swarm") as refused:
+            ensure_node(short, rack.node_wish(parts.through), record)
+    finally:
+        rack.ssh(parts.stays).run(["iptables", "-D", *fence, "-j", "DROP"])
+    told = f"connect from here: {rack.access(parts.stays).address}:2377/tcp does not answer"
+    assert refused.value.tried == (told,), "the closed port, and no other"
+    ensure(rack, record, parts.through)
+    assert listed(rack, parts.stays) == {parts.stays: "Ready Leader", parts.through: "Ready", parts.late: "Ready"}
+
+
 @pytest.mark.demand("U49")
 def test_a_promotion_that_ends_in_error_is_mended(rack: Rack, record: MemoryRecord, parts: Parts) -> None:
     """The engine asks the address it joined through, where no manager is any more, and that only."""

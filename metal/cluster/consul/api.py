@@ -82,7 +82,7 @@ class ConsulApi:
                 "Consul's API does not answer",
                 host=self.host,
                 tried=[shown],
-                seen=str(error) or type(error).__name__,
+                seen=_why(error),
                 next_step=f"look at `journalctl -u {paths.UNIT}` on the host",
             ) from None
         said = response.text.strip()[:300]
@@ -101,6 +101,13 @@ class ConsulApi:
                 seen=f"{response.status_code}: {said}",
             )
         return _decoded(response)
+
+
+def _why(error: httpx.TransportError) -> str:
+    # The SSH tunnel takes the connection before it knows whether anybody listens at its far end.
+    if isinstance(error, httpx.ConnectError) and "UNEXPECTED_EOF" in str(error):
+        return f"nothing listens on its port {paths.HTTPS_PORT} yet"
+    return str(error) or type(error).__name__
 
 
 def _decoded(response: httpx.Response) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from metal.cluster.docker.api import DockerApi, EngineRefused, EngineSilent
+from metal.cluster.swarm.ports import closed_ports
 from metal.cluster.swarm.view import Local, View, observe_local
 from metal.cluster.swarm.wish import NodeWish
 from metal.errors import ClusterError
@@ -78,24 +79,38 @@ def leave(ssh: Ssh, api: DockerApi, *, deadline: Deadline) -> None:
 
 
 def await_local(
-    ssh: Ssh, api: DockerApi, what: str, answer: Callable[[Local], str | None], *, deadline: Deadline
+    ssh: Ssh,
+    api: DockerApi,
+    what: str,
+    answer: Callable[[Local], str | None],
+    *,
+    deadline: Deadline,
+    managers: Sequence[str] = (),
 ) -> str:
-    """Wait until the engine's own word gives an answer, and return that."""
+    """Wait until the engine's own word gives an answer, and return that.
+
+    :param managers: control addresses that it must reach for this; an error says which of their ports are closed.
+    """
 
     def probe() -> str | Pending:
         local = observe_local(ssh, api)
         return answer(local) or Pending(" ".join(filter(None, (local.state, local.role, local.error))))
 
+    def fail(what: str, seen: str) -> ClusterError:
+        closed = closed_ports(ssh, managers)
+        return ClusterError(
+            f"not so within {deadline.seconds:.0f} s: {what}",
+            tried=[f"connect from here: {port}" for port in closed],
+            seen=seen,
+            next_step="look at `docker info` and `journalctl -u docker` on the host; "
+            "ports 2377/tcp, 7946/tcp+udp and 4789/udp must be open between the hosts",
+        )
+
     return wait_until(
         what,
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
-            seen=seen,
-            next_step="look at `docker info` and `journalctl -u docker` on the host; "
-            "ports 2377/tcp, 7946/tcp+udp and 4789/udp must be open between the hosts",
-        ),
+        fail=fail,
         host=ssh.access.host,
         passing=(EngineSilent,),
     )

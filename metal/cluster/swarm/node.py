@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.swarm_port import ensure_swarm_port, remove_swarm_port
-from metal.cluster.swarm.entry import await_local, initialise, join, leave
+from metal.cluster.swarm.entry import await_local, initialise, join, join_addresses, leave
 from metal.cluster.swarm.labels import merged_labels
 from metal.cluster.swarm.listed import await_node, prune, set_availability, set_labels
 from metal.cluster.swarm.living import LivingManagers
@@ -212,9 +212,15 @@ class _Member:
 
     def _join(self, manager: DockerApi, view: View, deadline: Deadline) -> Pending:
         cluster = self.site.fleet.clusters.get(self.wish.cluster)
-        join(self.api, self.wish, manager, view, lasting=cluster.managers if cluster else ())
+        lasting = cluster.managers if cluster else ()
+        join(self.api, self.wish, manager, view, lasting=lasting)
         node = await_local(
-            self.ssh, self.api, "is in the swarm", lambda local: local.node if local.role else None, deadline=deadline
+            self.ssh,
+            self.api,
+            "is in the swarm",
+            lambda local: local.node if local.role else None,
+            deadline=deadline,
+            managers=join_addresses(view, lasting),
         )
         self._await_healthy(manager, node, deadline)
         return Pending("joined")
