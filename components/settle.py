@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 
 import pulumi
 from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import ResourceRegistrationFailed
 from pulumi.runtime.stack import _get_rpc_manager as rpc_manager  # the SDK is pinned; there is no public way
 
+from providers.presence import has_died, presence_path
 from providers.stall import note_path, read_note
 
 __all__ = ["settle"]
 
 _LOOK_SECONDS = 1.0
+# What the engine answers of a dead server's work, it answers at once.
+_QUIET_LOOKS = 3
 
 _FAILED = re.compile(r"resource (?P<name>\S+) \[[^\]]*[:/](?P<link>\w+)\] failed to register")
+
+_DIED = "the provider server ended before its work was done: it was killed, or the machine is out of memory"
 
 
 async def settle(owner: str) -> None:
@@ -27,19 +31,17 @@ async def settle(owner: str) -> None:
     prints a traceback for it. The program must still fail: Pulumi would delete what a successful program leaves out.
 
     :param owner: `project/stack`.
-    :raises pulumi.RunError: some registration failed; the resource's own error says why.
+    :raises pulumi.RunError: some registration failed, or the provider server died; the resource's own error says why.
     """
     manager = rpc_manager()
-    # A preview carries nothing out, and must not take the note of an update that runs beside it.
-    note = None if pulumi.runtime.is_dry_run() else note_path(owner)
-    if note:
-        note.unlink(missing_ok=True)
+    provider = _Provider(owner)
     stopped: dict[str, str] = {}
     other: BaseException | None = None
+    died = False
     await asyncio.sleep(0)  # a registration enters the list when its task first runs
     while manager.rpcs:
         await asyncio.wait([asyncio.ensure_future(rpc) for rpc in manager.rpcs], timeout=_LOOK_SECONDS)
-        stalled = read_note(note) if note else None
+        stalled = provider.stalled()
         rpcs = [asyncio.ensure_future(rpc) for rpc in manager.rpcs]
         manager.rpcs = [rpc for rpc in rpcs if not rpc.done()]
         for rpc in (rpc for rpc in rpcs if rpc.done()):
@@ -49,18 +51,23 @@ async def settle(owner: str) -> None:
                 stopped[found["name"]] = found["link"]
             elif error is not None:
                 other = other or error
-        if note and stalled:
-            _leave(note)
-            stopped.update(stalled)
+        died = provider.died(answered=len(manager.rpcs) < len(rpcs))
+        if stalled or died:
+            _leave()
+            stopped.update(stalled or {})
             break
     if other is not None:
         return  # the SDK reports it, with where it came from
-    if stopped:
+    if stopped or died:
         manager.clear()
         lines = [f"{name}: stopped at {link}; what comes after it waits" for name, link in sorted(stopped.items())]
         raise pulumi.RunError(
             "\n".join(
-                [*lines, "The rest went on. Each one's own error is among the diagnostics; run the same command again."]
+                [
+                    *lines,
+                    *([_DIED] if died else []),
+                    "The rest went on. Each one's own error is among the diagnostics; run the same command again.",
+                ]
             )
         )
     # The SDK looks at its list before the registration of the stack's outputs has entered it; empty, it would end the
@@ -68,8 +75,44 @@ async def settle(owner: str) -> None:
     manager.rpcs.append(asyncio.ensure_future(asyncio.sleep(0)))
 
 
-def _leave(note: Path) -> None:
+class _Provider:
+    """What the provider's process says beside the engine: that it is stuck, and that it lives."""
+
+    def __init__(self, owner: str) -> None:
+        # A preview carries nothing out, and must not take the notes of an update that runs beside it.
+        self._acts = not pulumi.runtime.is_dry_run()
+        self._note, self._presence = note_path(owner), presence_path(owner)
+        self._quiet = 0
+        self._clear()
+
+    def stalled(self) -> dict[str, str] | None:
+        """Where each host is stuck, once nothing else is under way."""
+        found = read_note(self._note) if self._acts else None
+        if found:
+            self._clear()
+        return found
+
+    def died(self, *, answered: bool) -> bool:
+        """Whether it is gone and the engine has answered all that it will.
+
+        :param answered: a registration has ended since the last look.
+        """
+        if not self._acts or answered or not has_died(self._presence):
+            self._quiet = 0
+            return False
+        self._quiet += 1
+        if self._quiet < _QUIET_LOOKS:
+            return False
+        self._clear()
+        return True
+
+    def _clear(self) -> None:
+        if self._acts:
+            self._note.unlink(missing_ok=True)
+            self._presence.unlink(missing_ok=True)
+
+
+def _leave() -> None:
     """Give up what the engine will never answer: the SDK would wait for it before it lets the program end."""
-    note.unlink(missing_ok=True)
     with SETTINGS.lock:
         SETTINGS.outputs.clear()

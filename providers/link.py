@@ -20,6 +20,7 @@ from metal.errors import BmcFault, Cancelled, HostFault, MetalError
 from metal.plan.difference import compare, plain
 from metal.plan.leaving import Leaving
 from providers import process
+from providers.presence import presence, presence_path
 from providers.stall import note_path, stalls
 
 __all__ = ["Link"]
@@ -106,12 +107,14 @@ class Link(ResourceProvider):
         with stalls.operation():
             process.load_acts()
             wish = plain(props)
+            _announce(wish)
             return CreateResult(self.identity(wish), self._carry_out(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         with stalls.operation():
             process.load_acts()
             before = plain(olds)
+            _announce(before)
             # What a hold put off has no outputs yet: its first update begins its life.
             return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
 
@@ -145,6 +148,7 @@ class Link(ResourceProvider):
         try:
             with stalls.operation():
                 process.load_acts()
+                _announce(seen)
                 self._take_down(seen)
         except BaseException:
             if "host" in seen and process.leaving(str(seen["host"])) is Leaving.NEW_LIFE:
@@ -196,6 +200,10 @@ class Link(ResourceProvider):
             return ""
         facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
         return (facts.hold or "") if facts else ""
+
+
+def _announce(props: dict[str, Any]) -> None:
+    presence.announce(presence_path(str(props["owner"])))
 
 
 def _life(props: dict[str, Any]) -> str:
