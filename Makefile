@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-full lint demo demo-down bench lock
+.PHONY: help venv test test-full lint demo demo-down bench bench-lifecycle lock
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv:  ## the Python environment, from requirements.lock
 	@$(PYTHON) -m toolchain venv
@@ -28,6 +28,9 @@ demo-down: venv  ## destroy the demo and remove it; downloads and builds stay ca
 
 bench: venv  ## write docs/benchmarks.md
 	@$(VENV)/python -m bench
+
+bench-lifecycle: venv  ## write docs/benchmarks-lifecycle.md: what changes of a cluster cost
+	@$(VENV)/python -m bench.lifecycle
 
 lock:  ## requirements.lock anew from pyproject.toml
 	@$(PYTHON) -m toolchain.lock

@@ -1,0 +1,66 @@
+"""The scenario files of tests/lab: well-formed, in a chain, and each edit refused or allowed as it says."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.spec import LabSpec
+from metal.plan.quorum import membership, refusals
+from metal.settings import load_fleet
+from metal.settings.fleet import Fleet
+from tests.engine.project import CHECKOUT
+from tests.lab.scenario import Scenario, layout, patched, scenarios
+
+ALL = scenarios()
+
+
+def base() -> dict[str, Any]:
+    document = yaml.safe_load((CHECKOUT / "Pulumi.dev.yaml").read_text())["config"]["metalswarm:fleet"]
+    document = {**document, "inventory": ["inventory.yaml"]}
+    document.pop("include", None)
+    return dict(document)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    hosts = {m.name: {"address": str(m.address), "bmc": str(m.bmc)} for m in LabSpec(hosts=9).machines}
+    defaults = {"ssh": {"user": "root"}, "bmc": {"protocol": "ipmi", "credentials": "default"}, "blank": True}
+    (tmp_path / "inventory.yaml").write_text(yaml.safe_dump({"defaults": defaults, "hosts": hosts}))
+    return tmp_path
+
+
+def fleet(folder: Path, document: dict[str, Any]) -> Fleet:
+    return load_fleet(copy.deepcopy(document), root=folder, owner="metalswarm/dev")
+
+
+def refused(old: Fleet, new: Fleet) -> list[str]:
+    found = []
+    for name in new.clusters:
+        before = membership(old, name) if name in old.clusters else None
+        found += [str(refusal) for refusal in refusals(before, membership(new, name))]
+    return found
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+def test_its_edits_are_valid_and_refused_only_where_it_says_so(scenario: Scenario, folder: Path) -> None:
+    now = layout(base(), scenario.start)
+    for step in scenario.steps:
+        edited = layout(base(), patched(now, step.edit))
+        assert edited != now, "an edit that edits nothing"
+        said = " ".join(refused(fleet(folder, now), fleet(folder, edited)))
+        assert bool(said) == bool(step.refused), said
+        assert [text for text in step.refused if text not in said] == []
+        now = now if step.refused else edited
+
+
+def test_most_begin_where_the_one_before_ended() -> None:
+    """Each can run alone; in a row, few need an update of their own to get ready."""
+    ends = [scenario.documents(base())[-1] for scenario in ALL]
+    starts = [layout(base(), scenario.start) for scenario in ALL]
+    far = [ALL[i + 1].name for i in range(len(ALL) - 1) if ends[i] != starts[i + 1]]
+    assert len(far) <= len(ALL) // 2, far
