@@ -22,7 +22,7 @@ from metal.plan.leaving import Leaving
 from providers import process
 from providers.stall import note_path, stalls
 
-__all__ = ["Link"]
+__all__ = ["Link", "taken_away"]
 
 _SILENT = (BmcFault.TIMEOUT, BmcFault.UNREACHABLE, HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
@@ -196,6 +196,11 @@ class Link(ResourceProvider):
             return ""
         facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
         return (facts.hold or "") if facts else ""
+
+
+def taken_away(olds: dict[str, Any], news: dict[str, Any], *names: str) -> tuple[str, ...]:
+    """Inputs that are left out where they have their default, and that the last run had: they ask for an update."""
+    return tuple(name for name in names if olds.get(name) and name not in news)
 
 
 def _life(props: dict[str, Any]) -> str:
