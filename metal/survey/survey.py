@@ -104,7 +104,7 @@ def _host_survey(
     ready: ReadySeen | None,
     engine: _Answer[EngineSeen],
     cluster: _ClusterAnswers,
-    external: bool,
+    external: bool = False,
 ) -> HostSurvey:
     members, nodes, managed = cluster.consul, cluster.swarm, cluster.manager
     member = _member_of(host, members.value or {}, external)

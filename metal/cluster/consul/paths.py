@@ -29,6 +29,7 @@ ENTRY_UNIT = "metalswarm-node-entry.service"
 ENTRY_TIMER = "metalswarm-node-entry.timer"
 
 HTTPS_PORT = 8501
+RPC_PORT = 8300
 SERF_PORT = 8301
 ENGINE_PORT = 2376
 SWARM_GOSSIP_PORT = 7946
