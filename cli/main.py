@@ -15,6 +15,7 @@ __all__ = ["app", "main"]
 
 # One line a command. A module that is slow or broken does not touch the others.
 _COMMANDS = (
+    "adopt",
     "context",
     "demo",
     "lab",

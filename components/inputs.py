@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from metal.plan.quorum import membership
-from metal.settings.fleet import Artifact, ClusterWish, DockerWish, Fleet, HostWish, ManagerDriver
+from metal.settings.external import Agents
+from metal.settings.fleet import (
+    Artifact,
+    Availability,
+    ClusterWish,
+    DockerWish,
+    EngineRule,
+    Fleet,
+    HostWish,
+    ManagerDriver,
+)
 
 __all__ = [
     "boot_device_inputs",
@@ -65,10 +75,13 @@ def docker_engine_inputs(
         "package": docker.package,
         "version": docker.version,
         "daemon": dict(docker.daemon),
+        **_kept(host),
     }
 
 
 def consul_member_inputs(host: HostWish, fleet: Fleet, cluster: ClusterWish, up: Any, host_key: Any) -> dict[str, Any]:
+    external = cluster.consul.external
+    has_agent = external is None or external.agents is Agents.MANAGED
     return {
         **_host(host, fleet.owner),
         "up": up,
@@ -78,8 +91,9 @@ def consul_member_inputs(host: HostWish, fleet: Fleet, cluster: ClusterWish, up:
         "server": host.is_consul_server,
         "servers": {name: fleet.hosts[name].access.address for name in cluster.consul_servers},
         "datacenter": cluster.consul.datacenter,
-        "artifact": _artifact(fleet.consul),
+        "artifact": _artifact(fleet.consul if has_agent else None),
         "identity": rotation(cluster),
+        **_external(cluster),
     }
 
 
@@ -103,6 +117,9 @@ def swarm_node_inputs(
             "interface": swarm.interface or "",
             "port": swarm.port,
         },
+        **_kept(host),
+        **_external(cluster),
+        **({} if host.availability is Availability.ACTIVE else {"availability": host.availability.value}),
     }
 
 
@@ -130,6 +147,16 @@ def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
 def rotation(cluster: ClusterWish) -> dict[str, int]:
     identity = cluster.identity
     return {"ca": identity.ca, "gossip": identity.gossip, "acl": identity.acl}
+
+
+def _kept(host: HostWish) -> dict[str, Any]:
+    """Left out where it has its default: a stack from before the key existed is not changed by it."""
+    return {"keep": True} if host.engine is EngineRule.KEEP else {}
+
+
+def _external(cluster: ClusterWish) -> dict[str, Any]:
+    external = cluster.consul.external
+    return {"external": external.to_dict()} if external else {}
 
 
 def _host(host: HostWish, owner: str) -> dict[str, Any]:

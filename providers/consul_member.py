@@ -11,6 +11,7 @@ from metal.plan.leaving import is_dissolving
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
+from providers.external_consul import external_consul
 from providers.link import Link
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
 
 
 def _wish(props: dict[str, Any]) -> MemberWish:
-    from metal.cluster.consul.wish import MemberWish
+    from metal.cluster.consul.wish import NO_ARTIFACT, MemberWish
     from metal.settings.fleet import Identity
 
     return MemberWish(
@@ -71,7 +72,8 @@ def _wish(props: dict[str, Any]) -> MemberWish:
         server=bool(props["server"]),
         servers={name: str(address) for name, address in props["servers"].items()},
         datacenter=str(props["datacenter"]),
-        artifact=artifact(props["artifact"]),
+        artifact=artifact(props["artifact"]) if props["artifact"] else NO_ARTIFACT,
         identity=Identity(**props["identity"]),
         life=str(props["life"]),
+        external=external_consul(props),
     )

@@ -10,7 +10,7 @@ from pulumi.dynamic import Resource
 
 from providers import process
 from providers.access import pinned_access
-from providers.link import Link
+from providers.link import Link, taken_away
 
 if TYPE_CHECKING:
     from metal.cluster.docker.wish import EngineWish
@@ -49,7 +49,8 @@ class DockerEngineProvider(Link):
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         stopped = ("running",) if olds.get("running") is False else ()
-        return (*stopped, "renewal_due") if olds.get("renewal_due") else stopped
+        due = ("renewal_due",) if olds.get("renewal_due") and not news.get("keep") else ()
+        return (*stopped, *due, *taken_away(olds, news, "keep"))
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.docker import remove_engine
@@ -85,4 +86,5 @@ def _wish(props: dict[str, Any]) -> EngineWish:
         package=str(props["package"]),
         version=str(props["version"]),
         daemon=dict(props["daemon"]),
+        keep=bool(props.get("keep")),
     )

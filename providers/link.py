@@ -23,7 +23,7 @@ from providers import process
 from providers.presence import presence, presence_path
 from providers.stall import note_path, stalls
 
-__all__ = ["Link"]
+__all__ = ["Link", "taken_away"]
 
 _SILENT = (BmcFault.TIMEOUT, BmcFault.UNREACHABLE, HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
@@ -204,6 +204,11 @@ class Link(ResourceProvider):
 
 def _announce(props: dict[str, Any]) -> None:
     presence.announce(presence_path(str(props["owner"])))
+
+
+def taken_away(olds: dict[str, Any], news: dict[str, Any], *names: str) -> tuple[str, ...]:
+    """Inputs that are left out where they have their default, and that the last run had: they ask for an update."""
+    return tuple(name for name in names if olds.get(name) and name not in news)
 
 
 def _life(props: dict[str, Any]) -> str:

@@ -10,7 +10,8 @@ from pulumi.dynamic import Resource
 from metal.plan.leaving import is_dissolving
 from providers import process
 from providers.access import pinned_access
-from providers.link import Link
+from providers.external_consul import external_consul
+from providers.link import Link, taken_away
 
 if TYPE_CHECKING:
     from metal.cluster.swarm import SwarmRecord
@@ -41,7 +42,8 @@ class SwarmNodeProvider(Link):
         return {"membership": "member" if same else f"not a member: {seen.local}"}
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
-        return ("membership",) if olds.get("membership") not in (None, "member") else ()
+        left = ("membership",) if olds.get("membership") not in (None, "member") else ()
+        return (*left, *taken_away(olds, news, "keep", "availability"))
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.swarm import remove_node
@@ -81,6 +83,7 @@ def _record(site: Site, props: dict[str, Any], *, patience: float) -> SwarmRecor
         access=pinned_access(props),
         identity=Identity(**props["identity"]),
         patience=patience,
+        external=external_consul(props),
     )
 
 
@@ -103,4 +106,6 @@ def _wish(props: dict[str, Any]) -> NodeWish:
             port=int(swarm["port"]),
         ),
         labels={key: str(value) for key, value in props["labels"].items()},
+        keep=bool(props.get("keep")),
+        availability=str(props.get("availability") or "active"),
     )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from metal.plan.majority import SIZES, majority, may_remove, tolerance
-from metal.settings.fleet import Fleet
+from metal.settings.fleet import EngineRule, Fleet
 
 __all__ = ["Birth", "Member", "Membership", "Refusal", "Rule", "membership", "refusals"]
 
@@ -19,6 +19,7 @@ class Member:
 
     :ivar generation: a raised one means that the host leaves, is reinstalled and comes back as new.
     :ivar down: on hold or lost; counts as failed.
+    :ivar kept: its engine is left as it runs.
     """
 
     address: str
@@ -27,17 +28,22 @@ class Member:
     consul_server: bool
     container_manager: bool
     down: bool
+    kept: bool = False
 
 
 @dataclass(frozen=True)
 class Birth:
-    """Settings that a swarm and its Consul datacenter get at birth and keep for life."""
+    """Settings that a swarm and its Consul datacenter get at birth and keep for life.
+
+    :ivar consul: `own`, or `external` for one that existed before.
+    """
 
     address_pool: str
     subnet_size: int
     data_path_port: int
     interface: str | None
     datacenter: str
+    consul: str = "own"
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ class Membership:
     def to_dict(self) -> dict[str, Any]:
         return {
             "cluster": self.cluster,
-            "birth": asdict(self.birth),
-            "members": {name: asdict(self.members[name]) for name in sorted(self.members)},
+            "birth": _spoken(asdict(self.birth), consul="own"),
+            "members": {name: _spoken(asdict(self.members[name]), kept=False) for name in sorted(self.members)},
         }
 
     @classmethod
@@ -79,6 +85,7 @@ class Membership:
                 data_path_port=int(birth["data_path_port"]),
                 interface=birth.get("interface") or None,
                 datacenter=str(birth["datacenter"]),
+                consul=str(birth.get("consul", "own")),
             ),
             members={
                 str(name): Member(
@@ -88,6 +95,7 @@ class Membership:
                     consul_server=bool(member["consul_server"]),
                     container_manager=bool(member["container_manager"]),
                     down=bool(member["down"]),
+                    kept=bool(member.get("kept", False)),
                 )
                 for name, member in data["members"].items()
             },
@@ -128,6 +136,7 @@ def membership(fleet: Fleet, cluster: str) -> Membership:
             wish.swarm.data_path_port,
             wish.swarm.interface,
             wish.consul.datacenter,
+            "external" if wish.consul.external else "own",
         ),
         members={
             host.name: Member(
@@ -137,6 +146,7 @@ def membership(fleet: Fleet, cluster: str) -> Membership:
                 consul_server=host.is_consul_server,
                 container_manager=host.is_container_manager,
                 down=host.hold is not None or host.lost,
+                kept=host.engine is EngineRule.KEEP,
             )
             for host in fleet.members(cluster)
         },
@@ -149,10 +159,10 @@ def refusals(old: Membership | None, new: Membership, overrides: Collection[str]
     :param old: None for a cluster that does not exist yet.
     :param overrides: names of rules that the user has waived.
     """
-    found = [
-        *_voters(old, new, "managers", "Swarm managers"),
-        *_voters(old, new, "consul_servers", "Consul servers"),
-    ]
+    found = _voters(old, new, "managers", "Swarm managers")
+    # The servers of an existing Consul are not ours to count.
+    if new.birth.consul == "own":
+        found += _voters(old, new, "consul_servers", "Consul servers")
     if old is not None:
         found += _birth(old, new)
         found += _addresses(old, new)
@@ -258,6 +268,11 @@ def _addresses(old: Membership, new: Membership) -> list[Refusal]:
         for name in sorted(fixed)
         if old.members[name].address != new.members[name].address and not _is_reinstalled(old, new, name)
     ]
+
+
+def _spoken(values: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Leave out what has its default, so that a plan made before the key existed stays the same."""
+    return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}
 
 
 def _names(names: Collection[str]) -> str:

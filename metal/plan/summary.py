@@ -32,11 +32,21 @@ def summarise(old: Membership | None, new: Membership) -> tuple[str, ...]:
         "counts as down": [n for n in both if after[n].down and not before[n].down],
         "counts as up again": [n for n in both if before[n].down and not after[n].down],
         "leaves": sorted(before.keys() - after.keys()),
+        "keeps its engine as it runs; port 2475 is not offered there": [
+            n for n in sorted(after) if after[n].kept and not (n in before and before[n].kept)
+        ],
+        "has its engine taken over: configured as the settings say, and restarted": [
+            n for n in both if before[n].kept and not after[n].kept
+        ],
     }
     told = [f"{', '.join(names)} {what}" for what, names in lines.items() if names]
     for words, was, will in (
         ("Swarm managers", old.managers if old else frozenset(), new.managers),
-        ("Consul servers", old.consul_servers if old else frozenset(), new.consul_servers),
+        *(
+            [("Consul servers", old.consul_servers if old else frozenset(), new.consul_servers)]
+            if new.birth.consul == "own"
+            else []
+        ),
     ):
         if len(was) != len(will):
             grown = f"{len(was)} to {len(will)}" if old else f"{len(will)}"

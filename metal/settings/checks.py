@@ -6,6 +6,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 
+from metal.settings.adopted import check_availability, check_external, check_kept, needs_binary
 from metal.settings.fleet import ManagerDriver, OnLeave, PowerWish, Purpose
 from metal.settings.fleet_model import ClusterModel, PoolModel
 from metal.settings.intent import Intent
@@ -48,11 +49,13 @@ def check(intent: Intent, inventory: Inventory, problems: Problems) -> None:
     for name, pool in intent.pools.items():
         if pool:
             _check_pool(name, pool, intent, problems)
+            check_kept(name, pool, purpose_of(pool), intent, problems)
+            check_availability(name, pool, purpose_of(pool), problems)
             _check_pool_hosts(name, pool, homes, intent, inventory, problems)
     for name, cluster in intent.clusters.items():
         if cluster:
             _check_cluster(name, cluster, intent, inventory, problems)
-    if intent.clusters and not intent.consul_given:
+    if any(needs_binary(cluster) for cluster in intent.clusters.values()) and not intent.consul_given:
         problems.add("consul", "is missing, and a cluster needs it", "version, url and sha256 of the Consul binary")
 
 
@@ -156,6 +159,7 @@ def _check_cluster(name: str, cluster: ClusterModel, intent: Intent, inventory: 
                 problems.unknown(at, host, inventory.files, "host in the inventory")
             elif host not in members and pools and not unsure:
                 problems.add(at, f"is in no swarm pool of {name}", f"a host of {', '.join(sorted(pools))}", value=host)
+    check_external(name, cluster, inventory, problems)
     _check_network(name, cluster, members, inventory, problems)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from metal.errors import SettingsError
+from metal.settings.consul_secret import CONSUL_SECRET_FORM, ConsulSecret, read_consul_secret
 
 __all__ = ["SEED_BYTES", "BmcLogin", "Credentials"]
 
@@ -21,6 +22,7 @@ _PROJECT = "metalswarm"
 
 # What a person types to provide one: by standard input or prompt, so that no secret lands in a shell's history.
 _COMMANDS = {
+    "consul": "pulumi config set --secret metalswarm:consul-{profile}   (asks for it; form: the token, or JSON)",
     "bmc": "pulumi config set --secret metalswarm:bmc-{profile}   (asks for it; form: user:password)",
     "ssh": "pulumi config set --secret metalswarm:ssh-{profile} < path/to/private/key",
     "manager": "pulumi config set --secret metalswarm:manager-{profile}   (asks for it)",
@@ -87,6 +89,17 @@ class Credentials:
         if not text.strip():
             _refuse(source, "is empty; allowed: the key as the vendor gave it")
         return text.strip()
+
+    def consul(self, profile: str) -> ConsulSecret:
+        """What an existing Consul asks of those who use it.
+
+        :raises SettingsError: missing, or neither a token nor a map of token, gossip, ca, certificate and key.
+        """
+        text, source = self._find("consul", profile)
+        secret = read_consul_secret(text)
+        if secret is None:
+            _refuse(source, f"is not a Consul secret; allowed: {CONSUL_SECRET_FORM}")
+        return secret
 
     def seed(self) -> bytes:
         """The stack's root secret.

@@ -8,14 +8,17 @@ from enum import StrEnum
 from typing import Any
 
 from metal.settings.access import Access, BmcAddress
+from metal.settings.external import ExternalConsul
 
 __all__ = [
     "Artifact",
+    "Availability",
     "ClusterWish",
     "ConsulWish",
     "Deadlines",
     "DestroyRule",
     "DockerWish",
+    "EngineRule",
     "Fleet",
     "HostFacts",
     "HostWish",
@@ -55,6 +58,21 @@ class OnLeave(StrEnum):
     KEEP = "keep"
     OFF = "off"
     REINSTALL = "reinstall"
+
+
+class EngineRule(StrEnum):
+    """Whether the engine of a pool's hosts is ours to install, configure and restart, or kept as it runs."""
+
+    MANAGED = "managed"
+    KEEP = "keep"
+
+
+class Availability(StrEnum):
+    """Whether a swarm node takes tasks."""
+
+    ACTIVE = "active"
+    PAUSE = "pause"
+    DRAIN = "drain"
 
 
 class DestroyRule(StrEnum):
@@ -165,7 +183,10 @@ class SwarmWish:
 
 @dataclass(frozen=True)
 class ConsulWish:
+    """:ivar external: an existing Consul that keeps the cluster's record and node list; None for one of our own."""
+
     datacenter: str
+    external: ExternalConsul | None = None
 
 
 @dataclass(frozen=True)
@@ -196,7 +217,7 @@ class ClusterWish:
 
     :ivar managers: swarm managers.
     :ivar workers: every other host of the cluster's swarm pools.
-    :ivar consul_servers: the rest of the cluster runs client agents.
+    :ivar consul_servers: the rest of the cluster runs client agents; empty with an external Consul.
     :ivar container_managers: nodes of the container manager's ring; empty for driver `none`.
     """
 
@@ -251,6 +272,7 @@ class HostWish(HostFacts):
     :ivar cluster: only for purpose swarm.
     :ivar labels: swarm node labels, pool and host merged, host wins.
     :ivar max_unavailable: hosts of its pool that may be disrupted at once.
+    :ivar engine: ours, or kept as it runs.
     """
 
     generation: int
@@ -265,6 +287,8 @@ class HostWish(HostFacts):
     on_leave: OnLeave
     on_destroy: OnLeave
     max_unavailable: int
+    engine: EngineRule = EngineRule.MANAGED
+    availability: Availability = Availability.ACTIVE
 
     @property
     def life(self) -> str:

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from metal.settings.fleet import DestroyRule, ManagerDriver, OnLeave, PowerWish, Purpose
+from metal.settings.external import Agents
+from metal.settings.fleet import Availability, DestroyRule, EngineRule, ManagerDriver, OnLeave, PowerWish, Purpose
 from metal.settings.inventory_model import Model
 from metal.settings.problems import problem
 from metal.settings.values import (
+    Address,
     Cidr,
     Duration,
     LabelKey,
@@ -32,6 +34,7 @@ __all__ = [
     "ConsulModel",
     "DeadlinesModel",
     "DockerModel",
+    "ExternalConsulModel",
     "FleetModel",
     "HostIntent",
     "IdentityModel",
@@ -168,9 +171,28 @@ class HostIntent(Model):
     labels: Labels = Field(default_factory=dict)
 
 
+def _api(value: str) -> str:
+    if urlsplit(_url(value)).path.rstrip("/"):
+        raise problem("has a path", "scheme, host and port of Consul's API, like http://127.0.0.1:8500")
+    return value.rstrip("/")
+
+
+class ExternalConsulModel(Model):
+    """A Consul that exists already."""
+
+    api: Annotated[
+        str, AfterValidator(_api), WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"})
+    ]
+    through: list[Name] | None = Field(default=None, description="hosts from which the API is reached, over SSH")
+    agents: Agents = Agents.NONE
+    servers: list[Address] = Field(default_factory=list, description="addresses that agents of ours join")
+    credentials: Profile | None = None
+
+
 class ConsulModel(Model):
     datacenter: Annotated[str, AfterValidator(_datacenter)] | None = None
     servers: list[Name] | None = None
+    external: ExternalConsulModel | None = None
 
 
 class SwarmModel(Model):
@@ -221,6 +243,8 @@ class PoolModel(Model):
     max_unavailable: Positive | None = None
     on_leave: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
     on_destroy: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
+    engine: EngineRule = Field(default=EngineRule.MANAGED, description="keep: the engine is left as it runs")
+    availability: Availability = Field(default=Availability.ACTIVE, description="of the pool's swarm nodes")
 
 
 class FleetModel(Model):

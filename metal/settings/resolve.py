@@ -6,6 +6,7 @@ import dataclasses
 from typing import TypeVar
 
 from metal.settings.checks import purpose_of
+from metal.settings.external import ExternalConsul
 from metal.settings.fleet import (
     Artifact,
     ClusterWish,
@@ -22,7 +23,14 @@ from metal.settings.fleet import (
     ReadyFloors,
     SwarmWish,
 )
-from metal.settings.fleet_model import ArtifactModel, ClusterModel, HostIntent, ManagerModel, PoolModel
+from metal.settings.fleet_model import (
+    ArtifactModel,
+    ClusterModel,
+    ExternalConsulModel,
+    HostIntent,
+    ManagerModel,
+    PoolModel,
+)
 from metal.settings.intent import Intent
 from metal.settings.inventory import Inventory
 
@@ -63,14 +71,16 @@ def _cluster(name: str, model: ClusterModel, intent: Intent) -> ClusterWish:
     managers = tuple(model.managers)
     driver = model.manager.driver
     nodes = model.manager.nodes if model.manager.nodes is not None else model.managers
+    servers = tuple(model.consul.servers if model.consul.servers is not None else managers)
+    external = _external(model.consul.external) if model.consul.external else None
     return ClusterWish(
         name=name,
         managers=managers,
         workers=tuple(sorted(members - set(managers))),
-        consul_servers=tuple(model.consul.servers if model.consul.servers is not None else managers),
+        consul_servers=() if external else servers,
         container_managers=() if driver is ManagerDriver.NONE else tuple(nodes),
         swarm=SwarmWish(**model.swarm.model_dump()),
-        consul=ConsulWish(model.consul.datacenter or name),
+        consul=ConsulWish(model.consul.datacenter or name, external),
         manager=ManagerWish(
             driver, model.manager.key, None if driver is ManagerDriver.NONE else _artifact(model.manager)
         ),
@@ -106,6 +116,18 @@ def _host(
         on_leave=pool.on_leave,
         on_destroy=pool.on_destroy,
         max_unavailable=pool.max_unavailable or limits.max_unavailable,
+        engine=pool.engine,
+        availability=pool.availability,
+    )
+
+
+def _external(model: ExternalConsulModel) -> ExternalConsul:
+    return ExternalConsul(
+        api=model.api,
+        through=tuple(model.through or ()),
+        agents=model.agents,
+        servers=tuple(model.servers),
+        credentials=model.credentials or "",
     )
 
 

@@ -41,8 +41,10 @@ def engine_word(host: HostWish, seen: EngineSeen | None, why: str = "") -> Word:
     return Word(seen.version or "silent", (seen.version is not None) if wanted else False)
 
 
-def consul_word(host: HostWish, member: CatalogMember | None, why: str = "") -> Word:
-    """:param member: None where the catalogue does not list the host, or, with `why`, where nobody could be asked."""
+def consul_word(host: HostWish, member: CatalogMember | None, why: str = "", *, external: bool = False) -> Word:
+    """:param member: None where the catalogue does not list the host, or, with `why`, where nobody could be asked.
+    :param external: the Consul is not ours, and who serves it none of our business.
+    """
     if host.purpose is not Purpose.SWARM:
         return NOT_ASKED
     if member is None:
@@ -50,7 +52,7 @@ def consul_word(host: HostWish, member: CatalogMember | None, why: str = "") -> 
     role = "leader" if member.leader else "server" if member.voter else "client"
     if not member.alive:
         return Word(f"{role}, failed", False)
-    if member.voter != host.is_consul_server:
+    if member.voter != host.is_consul_server and not external:
         return Word(f"{role}, wanted as {'server' if host.is_consul_server else 'client'}", False)
     return Word(role if member.swarm_passing else f"{role}, node not passing", member.swarm_passing)
 
@@ -63,7 +65,7 @@ def swarm_word(host: HostWish, node: Node | None, why: str = "") -> Word:
         return Word("no answer" if why else "absent", False, why)
     role = "leader" if node.leader else node.role.value
     wanted = Role.MANAGER if host.is_manager else Role.WORKER
-    if not node.ready or node.availability != "active":
+    if not node.ready or node.availability != host.availability.value:
         return Word(f"{role}, {node.state}, {node.availability}", False, node.id)
     if node.role is not wanted:
         return Word(f"{role}, wanted as {wanted.value}", False, node.id)

@@ -51,7 +51,12 @@ def survey(site: Site) -> FleetSurvey:
         hosts = {name: pool.submit(_ask_host, site, host) for name, host in site.fleet.hosts.items()}
         answers = {name: future.result() for name, future in clusters.items()}
         found = {
-            name: _host_survey(host, *hosts[name].result(), answers.get(host.cluster or "", _ClusterAnswers()))
+            name: _host_survey(
+                host,
+                *hosts[name].result(),
+                answers.get(host.cluster or "", _ClusterAnswers()),
+                _is_external(site, host.cluster),
+            )
             for name, host in site.fleet.hosts.items()
         }
     return FleetSurvey(found, tuple(line for name, seen in answers.items() for line in _strangers(site, name, seen)))
@@ -81,9 +86,9 @@ def _ask_host(site: Site, host: HostWish) -> tuple[_Answer[str], ReadySeen | Non
 
 def _ask_cluster(site: Site, cluster: ClusterWish) -> _ClusterAnswers:
     def catalogue() -> dict[str, CatalogMember]:
-        wish = MemberWish.of(site.fleet, cluster.consul_servers[0])
+        wish = MemberWish.asking(site.fleet, cluster.name)
         with living_api(site, wish, deadline=site.run.deadline(_CLUSTER_SECONDS)) as api:
-            return read_catalog(api)
+            return read_catalog(api, existing=wish.external is not None)
 
     has_manager = cluster.manager.driver is not ManagerDriver.NONE
     return _ClusterAnswers(
@@ -99,8 +104,10 @@ def _host_survey(
     ready: ReadySeen | None,
     engine: _Answer[EngineSeen],
     cluster: _ClusterAnswers,
+    external: bool = False,
 ) -> HostSurvey:
     members, nodes, managed = cluster.consul, cluster.swarm, cluster.manager
+    member = _member_of(host, members.value or {}, external)
     held = Word("on hold", None, host.hold) if host.hold else None
     return HostSurvey(
         host=host.name,
@@ -110,7 +117,7 @@ def _host_survey(
         power=held or power_word(host, power.value, power.why),
         ready=held or ready_word(host, ready),
         engine=held or engine_word(host, engine.value, engine.why),
-        consul=_unless_held(host, consul_word(host, (members.value or {}).get(host.name), members.why)),
+        consul=_unless_held(host, consul_word(host, member, members.why, external=external)),
         swarm=_unless_held(host, swarm_word(host, _life_of(host.name, nodes.value or ()), nodes.why)),
         manager=_unless_held(host, _manager_word(host, managed)),
     )
@@ -119,6 +126,19 @@ def _host_survey(
 def _unless_held(host: HostWish, word: Word) -> Word:
     """What the cluster says of a host on hold is shown and not held against it: nobody may put it right."""
     return replace(word, good=None) if host.hold else word
+
+
+def _is_external(site: Site, cluster: str | None) -> bool:
+    return cluster is not None and site.fleet.clusters[cluster].consul.external is not None
+
+
+def _member_of(host: HostWish, members: dict[str, CatalogMember], external: bool) -> CatalogMember | None:
+    """The host in the catalogue; somebody else's agents may go by other names than the inventory's."""
+    named = members.get(host.name)
+    if not external or (named and named.registered):
+        return named
+    here = (one for one in members.values() if one.registered and one.address == host.access.address)
+    return next(here, named)
 
 
 def _life_of(host: str, nodes: tuple[Node, ...]) -> Node | None:
@@ -145,7 +165,9 @@ def _strangers(site: Site, cluster: str, seen: _ClusterAnswers) -> list[str]:
         for node in seen.swarm.value or ()
         if node not in lives and not node.ready and sum(_same_host(node, other) for other in seen.swarm.value or ()) > 1
     ]
-    members, managed = set(seen.consul.value or {}), set(seen.manager.value or {})
+    # An existing Consul has other users.
+    members = set() if _is_external(site, cluster) else set(seen.consul.value or {})
+    managed = set(seen.manager.value or {})
     return [
         *(f"swarm {cluster}: {node.name} ({node.id}, {node.state}) is not in the settings" for node in lives),
         *(f"swarm {cluster}: {node.name} has an earlier life left ({node.id}, {node.state})" for node in doubles),

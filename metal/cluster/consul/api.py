@@ -13,7 +13,7 @@ from metal.cluster.consul import paths
 from metal.errors import ClusterError
 from metal.host.ssh import Ssh
 
-__all__ = ["ConsulApi", "ConsulRefused", "ConsulSilent", "open_api"]
+__all__ = ["ConsulApi", "ConsulRefused", "ConsulSilent", "call_timeout", "open_api", "token_header"]
 
 _SECONDS = 15.0
 _CONNECT_SECONDS = 8.0
@@ -123,7 +123,7 @@ def open_api(ssh: Ssh, ca: str, token: str) -> Iterator[ConsulApi]:
     """The API of the agent on a host, open for the length of the block.
 
     :param ca: PEM of the cluster's authority; the agent must show a certificate of it.
-    :param token: secret id; sent in a header.
+    :param token: secret id; sent in a header. Empty for none.
     """
     context = ssl.create_default_context(cadata=ca)
     with (
@@ -131,9 +131,17 @@ def open_api(ssh: Ssh, ca: str, token: str) -> Iterator[ConsulApi]:
         httpx.Client(
             transport=httpx.HTTPTransport(uds=str(socket), verify=context),
             base_url=f"https://localhost:{paths.HTTPS_PORT}",
-            headers={"X-Consul-Token": token},
-            timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
+            headers=token_header(token),
+            timeout=call_timeout(),
             trust_env=False,
         ) as client,
     ):
         yield ConsulApi(ssh.access.host, client)
+
+
+def token_header(token: str) -> dict[str, str]:
+    return {"X-Consul-Token": token} if token else {}
+
+
+def call_timeout() -> httpx.Timeout:
+    return httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS)

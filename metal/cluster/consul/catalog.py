@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metal.cluster.consul import paths
-from metal.cluster.consul.api import ConsulApi
+from metal.cluster.consul.api import ConsulApi, ConsulRefused
 from metal.cluster.consul.servers import voters_of
 
 __all__ = ["CatalogMember", "read_catalog"]
@@ -34,9 +34,13 @@ class CatalogMember:
     listed: bool
 
 
-def read_catalog(api: ConsulApi) -> dict[str, CatalogMember]:
-    """Every node of the datacentre by name, in five requests however many there are."""
-    health = api.autopilot()
+def read_catalog(api: ConsulApi, *, existing: bool = False) -> dict[str, CatalogMember]:
+    """Every node of the datacentre by name, in a handful of requests however many there are.
+
+    :param existing: of a Consul that is not ours: its servers may be none of our business, and a node without an agent
+        counts as alive.
+    """
+    health = _health(api, existing)
     leaders = {server["Name"] for server in health.get("Servers") or [] if server["Leader"]}
     voters = voters_of(health).all
     serf = {
@@ -53,7 +57,7 @@ def read_catalog(api: ConsulApi) -> dict[str, CatalogMember]:
         members[name] = CatalogMember(
             host=name,
             address=address,
-            alive=serf.get(name, False),
+            alive=serf.get(name, existing),
             voter=name in voters,
             leader=name in leaders,
             registered=name in services,
@@ -61,6 +65,15 @@ def read_catalog(api: ConsulApi) -> dict[str, CatalogMember]:
             listed=f"{paths.NODE_PREFIX}/{address}:{paths.ENGINE_PORT}" in listed,
         )
     return members
+
+
+def _health(api: ConsulApi, existing: bool) -> dict[str, Any]:
+    try:
+        return api.autopilot()
+    except ConsulRefused:
+        if not existing:
+            raise
+        return {}
 
 
 def _all_pass(checks: list[dict[str, Any]]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from metal.cluster.consul import paths
 from metal.cluster.consul.wish import MemberWish
 from metal.pki.secrets import ClusterSecrets
+from metal.settings.consul_secret import ConsulSecret
 
 __all__ = ["edition_of", "render_config", "render_unit"]
 
@@ -19,11 +20,14 @@ _RAFT_MULTIPLIER = 1
 _LIVE = ("retry_join", "autopilot")
 
 
-def render_config(wish: MemberWish, secrets: ClusterSecrets, *, expect: int | None) -> str:
+def render_config(
+    wish: MemberWish, secrets: ClusterSecrets, *, expect: int | None, outside: ConsulSecret | None = None
+) -> str:
     """The text of /etc/consul.d/metalswarm.json; holds secrets.
 
     :param expect: number of servers that a birth waits for; None once the cluster has formed, and for clients. Left in
         the file, it would let servers that lost their data found a second cluster.
+    :param outside: what the existing Consul asks for, whose client this agent is; None in a cluster of our own.
     Source: Consul 1.15 agent configuration reference.
     """
     tokens: dict[str, str] = {"agent": secrets.agent_token(wish.host)}
@@ -76,7 +80,33 @@ def render_config(wish: MemberWish, secrets: ClusterSecrets, *, expect: int | No
         config["autopilot"] = {"min_quorum": len(wish.servers)}
     if expect is not None:
         config["bootstrap_expect"] = expect
+    if outside is not None:
+        _join_existing(config, wish, outside)
     return json.dumps(config, indent=2, sort_keys=True) + "\n"
+
+
+def _join_existing(config: dict[str, Any], wish: MemberWish, outside: ConsulSecret) -> None:
+    """Turn the configuration of a client of ours into that of a client of an existing datacenter.
+
+    Its own API keeps our certificates: whoever asks it is us. Towards the datacenter it shows what that one knows.
+    """
+    assert wish.external is not None
+    config["retry_join"] = list(wish.external.servers)
+    if outside.gossip:
+        config["encrypt"] = outside.gossip
+    else:
+        del config["encrypt"]
+    if not outside.token:
+        del config["acl"]
+    ours = config["tls"]["defaults"]
+    config["tls"]["https"] |= {key: ours[key] for key in ("ca_file", "cert_file", "key_file")}
+    config["tls"]["defaults"] = {"tls_min_version": "TLSv1_2"}
+    if outside.ca:
+        config["tls"]["defaults"] |= {"ca_file": paths.OUTSIDE_CA, "verify_outgoing": True}
+        if outside.certificate:
+            config["tls"]["defaults"] |= {"cert_file": paths.OUTSIDE_CERTIFICATE, "key_file": paths.OUTSIDE_KEY}
+    else:
+        del config["tls"]["internal_rpc"]
 
 
 def render_unit() -> str:

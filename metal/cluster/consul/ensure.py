@@ -8,10 +8,12 @@ from typing import TypeVar
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent
+from metal.cluster.consul.guest import ensure_guest
 from metal.cluster.consul.install import Installed, install, write_config
 from metal.cluster.consul.living import dialable_servers, find_living, living_api, member_api
-from metal.cluster.consul.observe import LocalFiles, MemberSeen, observe_files, observe_others, see_member
+from metal.cluster.consul.observe import LocalFiles, observe_files, observe_others, refuse_foreign, see_member
 from metal.cluster.consul.remove import step_down
+from metal.cluster.consul.seen import MemberSeen
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.tokens import ensure_tokens
 from metal.cluster.consul.wish import MemberReport, MemberWish
@@ -37,15 +39,22 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     must restart, takes the cluster's turn and waits until all is healthy again. When this returns, the swarm node's
     service is in the catalogue (failing, until the host joins the swarm).
 
+    With an existing Consul the host's agent is a client of it, or there is none of ours at all.
+
     :raises HostError: the host, its download or its unit failed.
-    :raises PlanRefused: its agent lives by another seed.
+    :raises PlanRefused: its agent lives by another seed, or is somebody else's.
     :raises ClusterError: no leader, no vote, or no registration within the deadline `consul`.
     """
+    if wish.is_guest:
+        return ensure_guest(site, wish)
     ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
     secrets = wish.secrets(site)
-    if not wish.server:
-        step_down(site, wish, ssh)
     files = observe_files(ssh)
+    if wish.external is not None:
+        refuse_foreign(ssh, files)
+    elif not wish.server:
+        step_down(site, wish, ssh)
+        files = observe_files(ssh)
     expect = len(dialable_servers(site, wish))
     installed = install(site, ssh, wish, secrets, expect=expect, in_service=files.active or files.formed)
     act = _Ensuring(site, wish, ssh, secrets, installed)
@@ -78,11 +87,15 @@ class _Ensuring:
         """The tokens are made before the agent asks for them, so that it is registered with its first word."""
         deadline = self._deadline()
         with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
-            made = ensure_tokens(api, self.wish, self.secrets)
+            made = self._has_acls and ensure_tokens(api, self.wish, self.secrets)
         files = observe_files(self.ssh)
         write_config(self.ssh, self.installed, birth=False)
         # An agent that ran before its token was there remembers the refusal for a while.
         self._start(restarted=made or files.edition != self.installed.edition, deadline=deadline)
+
+    @property
+    def _has_acls(self) -> bool:
+        return bool(self.wish.token(self.site))
 
     def server(self) -> None:
         files = observe_files(self.ssh)

@@ -9,7 +9,7 @@ from metal.cluster.consul.api import ConsulRefused, ConsulSilent
 from metal.cluster.consul.living import dialable_servers, living_api
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.wish import MemberWish
-from metal.errors import ClusterError
+from metal.errors import ClusterError, PlanRefused
 from metal.site import Site
 from metal.waiting import Pending, wait_until
 
@@ -30,12 +30,15 @@ class FormedReport:
 def wait_formed(site: Site, cluster: str) -> FormedReport:
     """Wait until the wanted servers of a cluster, and no others, are healthy voters under one leader.
 
-    Servers on hold count as down: nobody waits for them, and they may vote.
+    Servers on hold count as down: nobody waits for them, and they may vote. An existing Consul needs a leader only, and
+    must be the datacenter that the settings name.
 
     :raises ClusterError: not within the deadline `consul`.
     """
     servers = site.fleet.clusters[cluster].consul_servers
-    wish = MemberWish.of(site.fleet, servers[0])
+    wish = MemberWish.asking(site.fleet, cluster)
+    if wish.external is not None:
+        return _existing(site, wish)
     wanted, declared = frozenset(dialable_servers(site, wish)), frozenset(servers)
     deadline = site.run.deadline(site.fleet.deadlines.consul)
 
@@ -65,3 +68,16 @@ def wait_formed(site: Site, cluster: str) -> FormedReport:
         fail=fail,
         passing=(ConsulSilent, ConsulRefused),
     )
+
+
+def _existing(site: Site, wish: MemberWish) -> FormedReport:
+    assert wish.external is not None
+    with living_api(site, wish, deadline=site.run.deadline(site.fleet.deadlines.consul)) as api:
+        known = api.get("catalog/datacenters") or []
+    if wish.datacenter not in known:
+        raise PlanRefused(
+            f"the Consul at {wish.external.api} does not know the datacenter {wish.datacenter}",
+            seen=f"datacenters: {', '.join(known) or 'none'}",
+            next_step=f"correct clusters.{wish.cluster}.consul.datacenter",
+        )
+    return FormedReport(wish.cluster, ())

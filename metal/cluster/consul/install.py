@@ -24,6 +24,7 @@ from metal.host.ssh import Ssh
 from metal.pki.authority import BOTH
 from metal.pki.host_key import ensure_host_certificate
 from metal.pki.secrets import ClusterSecrets
+from metal.settings.consul_secret import ConsulSecret
 from metal.site import Site
 
 __all__ = ["Installed", "install", "write_config"]
@@ -86,18 +87,35 @@ def install(
         in_service=in_service,
         deadline=packages,
     )
-    service = render_service(wish, secrets)
+    outside = wish.outside(site) if wish.external else None
+    acls = bool(wish.token(site))
+    service = render_service(wish, secrets, acls=acls)
+    if outside is not None:
+        _write_outside(ssh, outside)
     ssh.write(paths.SERVICE_BODY, render_service_body(wish), mode=0o640, owner=paths.OWNER)
-    ssh.write(paths.TOKEN_HEADER, render_token_header(wish, secrets), mode=0o600, owner=f"{paths.USER}:{paths.USER}")
+    header = render_token_header(wish, secrets) if acls else ""
+    ssh.write(paths.TOKEN_HEADER, header, mode=0o600, owner=f"{paths.USER}:{paths.USER}")
     ssh.write(paths.ENTRY_SCRIPT, render_entry_script(wish), mode=0o755)
     unit = render_unit()
     ensure_unit(ssh, paths.UNIT, unit)
     ensure_unit(ssh, paths.ENTRY_UNIT, render_entry_unit())
     ensure_unit(ssh, paths.ENTRY_TIMER, render_entry_timer())
-    steady = render_config(wish, secrets, expect=None)
+    steady = render_config(wish, secrets, expect=None, outside=outside)
     birth = render_config(wish, secrets, expect=expect) if wish.server else steady
-    edition = edition_of(steady, unit + service + wish.artifact.version + certificate.fingerprint)
+    rest = unit + service + wish.artifact.version + certificate.fingerprint
+    if outside is not None:
+        rest += outside.ca + outside.certificate
+    edition = edition_of(steady, rest)
     return Installed(edition, steady, birth, service)
+
+
+def _write_outside(ssh: Ssh, outside: ConsulSecret) -> None:
+    """What the agent shows an existing datacenter."""
+    for path, text in zip(paths.OUTSIDE, (outside.ca, outside.certificate, outside.key), strict=True):
+        if text:
+            ssh.write(path, text, mode=0o600, owner=f"{paths.USER}:{paths.USER}")
+        else:
+            ssh.remove(path)
 
 
 def write_config(ssh: Ssh, installed: Installed, *, birth: bool) -> bool:

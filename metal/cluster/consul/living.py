@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from metal.cluster.consul.api import ConsulApi, open_api
+from metal.cluster.consul.external import external_api, open_external
 from metal.cluster.consul.wish import MemberWish
 from metal.errors import ClusterError, HostError, MetalError
 from metal.site import Site
@@ -31,10 +32,14 @@ def dialable_servers(site: Site, wish: MemberWish, *, without: str = "") -> list
 
 @contextmanager
 def member_api(site: Site, wish: MemberWish, host: str, *, deadline: Deadline) -> Iterator[ConsulApi]:
-    """The API of the agent on `host`, with the management token of the wish's cluster."""
+    """The API of the agent on `host`, with the token that opens the wish's cluster to us."""
     access = wish.access if host == wish.host else site.access(host)
     ssh = site.ssh.connect(access, deadline=deadline)
-    with open_api(ssh, wish.authority(site).certificate, wish.secrets(site).management_token) as api:
+    if wish.external is not None and wish.is_guest:
+        with open_external(ssh, wish.external, wish.outside(site)) as api:
+            yield api
+        return
+    with open_api(ssh, wish.authority(site).certificate, wish.token(site)) as api:
         yield api
 
 
@@ -45,11 +50,16 @@ def find_living(site: Site, wish: MemberWish, *, without: str = "", deadline: De
 
 @contextmanager
 def living_api(site: Site, wish: MemberWish, *, without: str = "", deadline: Deadline) -> Iterator[ConsulApi]:
-    """The API of a server that knows a leader, waited for until the deadline.
+    """The API of a server that knows a leader, waited for until the deadline; of an existing Consul, its API.
 
     :param without: a host not to be asked.
     :raises ClusterError: none; with what each server said.
     """
+
+    if wish.external is not None:
+        with external_api(site, wish, without=without, deadline=deadline) as api:
+            yield api
+        return
 
     def probe() -> str | Pending:
         host, said = _ask(site, wish, without, deadline)

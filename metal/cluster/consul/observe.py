@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent, open_api
+from metal.cluster.consul.guest import observe_guest
 from metal.cluster.consul.living import reachable_hosts
 from metal.cluster.consul.registration import node_key
+from metal.cluster.consul.seen import MemberSeen
 from metal.cluster.consul.servers import voters_of
 from metal.cluster.consul.wish import MemberWish
-from metal.errors import ClusterError, HostError
+from metal.errors import ClusterError, HostError, PlanRefused
 from metal.host.ssh import Ssh
 from metal.plan.consul import ServerSeen
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS
 
-__all__ = ["LocalFiles", "MemberSeen", "observe_files", "observe_member", "observe_others", "see_member"]
+__all__ = ["LocalFiles", "observe_files", "observe_member", "observe_others", "refuse_foreign", "see_member"]
 
 # One look at another host before a birth, in seconds.
 _LOOK_SECONDS = 4.0
@@ -61,6 +62,24 @@ def observe_files(ssh: Ssh) -> LocalFiles:
     return LocalFiles("raft" in said, "config" in said, "birth" in said, "active" in said, edition)
 
 
+def refuse_foreign(ssh: Ssh, files: LocalFiles) -> None:
+    """Let no agent of ours be put beside one that somebody else runs on the host.
+
+    :raises PlanRefused: there is one.
+    """
+    if files.config:
+        return
+    listens = ssh.run(["ss", "-Hltn", f"sport = :{paths.SERF_PORT}"]).stdout.strip()
+    if not listens and not files.active and not files.raft:
+        return
+    raise PlanRefused(
+        "a Consul agent that is not ours runs on it, or has its data there",
+        host=ssh.access.host,
+        tried=[f"looked for {paths.UNIT}, {paths.DATA} and who listens on port {paths.SERF_PORT}"],
+        next_step="set consul.external.agents: none to use the agent that is there; or remove that one first",
+    )
+
+
 def observe_others(site: Site, wish: MemberWish) -> dict[str, ServerSeen]:
     """What the other hosts of the cluster say about whether it was formed; who does not answer in time is left out.
 
@@ -90,43 +109,19 @@ def _formed(site: Site, wish: MemberWish, host: str) -> ServerSeen | None:
         return None
 
 
-@dataclass(frozen=True)
-class MemberSeen:
-    """One host in Consul, by its own agent.
-
-    :ivar active: the agent's unit is up.
-    :ivar serf: `passing` or `critical`, as the catalogue has it; None where it is not in the catalogue.
-    :ivar leader: address of the raft leader; empty when there is none.
-    :ivar voter: None where nobody could be asked, or for a client.
-    :ivar registered: the swarm node's service is in the catalogue.
-    :ivar listed: the host's line is in the classic node list.
-    :ivar version: of the agent; empty when it does not answer.
-    """
-
-    host: str
-    active: bool
-    serf: str | None = None
-    leader: str = ""
-    voter: bool | None = None
-    registered: bool = False
-    listed: bool = False
-    version: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
 def observe_member(site: Site, wish: MemberWish) -> MemberSeen:
     """Ask the host's own agent; an agent that is down or refuses is an observation, a host that is away an error.
 
     :raises HostError: the host cannot be reached.
     """
     ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(LOOK_SECONDS))
+    if wish.is_guest:
+        return observe_guest(site, wish)
     files = observe_files(ssh)
     if not files.active:
         return MemberSeen(wish.host, active=False)
     try:
-        with open_api(ssh, wish.authority(site).certificate, wish.secrets(site).management_token) as api:
+        with open_api(ssh, wish.authority(site).certificate, wish.token(site)) as api:
             return see_member(api, wish)
     except (ConsulSilent, ConsulRefused):
         return MemberSeen(wish.host, active=True)

@@ -12,6 +12,11 @@ SERVICE = f"{CONFIG_FOLDER}/docker-swarm.json"
 TLS_FOLDER = f"{CONFIG_FOLDER}/tls"
 DATA = "/var/lib/consul"
 
+OUTSIDE_CA = f"{TLS_FOLDER}/datacenter-ca.pem"
+OUTSIDE_CERTIFICATE = f"{TLS_FOLDER}/datacenter-cert.pem"
+OUTSIDE_KEY = f"{TLS_FOLDER}/datacenter-key.pem"
+OUTSIDE = (OUTSIDE_CA, OUTSIDE_CERTIFICATE, OUTSIDE_KEY)
+
 OWN_FOLDER = "/etc/metalswarm/consul"
 EDITION = f"{OWN_FOLDER}/edition"
 TOKEN_HEADER = f"{OWN_FOLDER}/swarm-token.header"
@@ -24,6 +29,7 @@ ENTRY_UNIT = "metalswarm-node-entry.service"
 ENTRY_TIMER = "metalswarm-node-entry.timer"
 
 HTTPS_PORT = 8501
+RPC_PORT = 8300
 SERF_PORT = 8301
 ENGINE_PORT = 2376
 SWARM_GOSSIP_PORT = 7946

@@ -8,11 +8,12 @@ from typing import TypeVar
 from metal.cluster.consul.api import ConsulApi
 from metal.cluster.consul.living import living_api, member_api
 from metal.cluster.consul.record import ConsulRecord
-from metal.cluster.consul.wish import MemberWish
+from metal.cluster.consul.wish import NO_ARTIFACT, MemberWish
 from metal.errors import ClusterError, HostError
 from metal.plan.join import BirthRecord
 from metal.settings.access import Access
-from metal.settings.fleet import Artifact, Identity
+from metal.settings.external import ExternalConsul
+from metal.settings.fleet import Identity
 from metal.site import Site
 
 __all__ = ["ReachedRecord"]
@@ -30,11 +31,20 @@ class ReachedRecord:
     cluster is gone from the settings.
 
     :param identity: rotation numbers that the host's agent was set up with.
+    :param external: the existing Consul that the cluster uses.
     :param patience: seconds for finding a living server when the own agent does not answer; 0 asks nobody else.
     """
 
     def __init__(
-        self, site: Site, cluster: str, *, host: str, access: Access, identity: Identity, patience: float
+        self,
+        site: Site,
+        cluster: str,
+        *,
+        host: str,
+        access: Access,
+        identity: Identity,
+        patience: float,
+        external: ExternalConsul | None = None,
     ) -> None:
         self._site = site
         self._cluster = cluster
@@ -49,9 +59,10 @@ class ReachedRecord:
             server=False,
             servers=servers,
             datacenter="",
-            artifact=Artifact("", ""),
+            artifact=NO_ARTIFACT,
             identity=identity,
             life="",
+            external=external,
         )
 
     def read(self) -> BirthRecord | None:
@@ -71,15 +82,23 @@ class ReachedRecord:
         return self._ask(lambda record: record.forget(replacing=replacing))
 
     def _ask(self, call: Callable[[ConsulRecord], T]) -> T:
+        if self._wish.is_guest:
+            # An existing Consul stays when the cluster goes, so it is waited for in every case.
+            patience = self._patience or self._site.fleet.deadlines.evict
+            with living_api(self._site, self._wish, deadline=self._site.run.deadline(patience)) as api:
+                return call(self._record(api))
         try:
             deadline = self._site.run.deadline(_OWN_SECONDS)
             with member_api(self._site, self._wish, self._wish.host, deadline=deadline) as api:
                 return call(self._record(api))
         except (HostError, ClusterError):
-            if not self._patience:
+            if not self._patience and self._wish.external is None:
                 raise
         with living_api(
-            self._site, self._wish, without=self._wish.host, deadline=self._site.run.deadline(self._patience)
+            self._site,
+            self._wish,
+            without=self._wish.host,
+            deadline=self._site.run.deadline(self._patience or self._site.fleet.deadlines.evict),
         ) as api:
             return call(self._record(api))
 

@@ -70,7 +70,7 @@ def open_record(site: Site, cluster: str) -> Iterator[ConsulRecord]:
 
     :raises ClusterError: none within the deadline `consul`.
     """
-    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
+    wish = MemberWish.asking(site.fleet, cluster)
     with living_api(site, wish, deadline=site.run.deadline(site.fleet.deadlines.consul)) as api:
         yield ConsulRecord(api, cluster)
 

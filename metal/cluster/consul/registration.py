@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.wish import MemberWish
 from metal.pki.secrets import ClusterSecrets
 
 __all__ = [
+    "guest_service",
     "node_key",
     "render_entry_script",
     "render_entry_timer",
@@ -17,6 +19,7 @@ __all__ = [
     "render_service_body",
     "render_swarm_policy",
     "render_token_header",
+    "session_body",
 ]
 
 
@@ -33,17 +36,17 @@ def node_key(wish: MemberWish) -> str:
     return f"{paths.NODE_PREFIX}/{wish.address}:{paths.ENGINE_PORT}"
 
 
-def render_service(wish: MemberWish, secrets: ClusterSecrets) -> str:
+def render_service(wish: MemberWish, secrets: ClusterSecrets, *, acls: bool = True) -> str:
     """The service definition; holds the registration token.
 
     The check asks for the swarm's gossip port: registered before the join, passing only after it.
     """
-    service = {
+    service: dict[str, Any] = {
         "id": paths.SWARM_SERVICE,
         "name": paths.SWARM_SERVICE,
         "address": wish.address,
         "port": paths.ENGINE_PORT,
-        "token": secrets.swarm_token(wish.host),
+        **({"token": secrets.swarm_token(wish.host)} if acls else {}),
         "checks": [
             {
                 "id": _CHECK,
@@ -79,6 +82,22 @@ def render_service_body(wish: MemberWish) -> str:
     return json.dumps(body, indent=2, sort_keys=True) + "\n"
 
 
+def guest_service(wish: MemberWish) -> dict[str, Any]:
+    """The same service for an agent of somebody else's.
+
+    Without a time after which it is dropped: nothing of ours is on the host to bring it back.
+    """
+    body: dict[str, Any] = json.loads(render_service_body(wish))
+    for check in body["Checks"]:
+        del check["DeregisterCriticalServiceAfter"]
+    return body
+
+
+def session_body() -> dict[str, Any]:
+    """The session that holds a host's line: it ends when gossip calls the host failed, and the line with it."""
+    return {"Name": paths.SWARM_SERVICE, "Behavior": "delete", "LockDelay": "1ms", "NodeChecks": ["serfHealth"]}
+
+
 def render_swarm_policy(wish: MemberWish) -> str:
     """What the registration token may do: this host's service, its sessions, its one key."""
     return f"""\
@@ -99,9 +118,7 @@ def render_entry_script(wish: MemberWish) -> str:
     The line belongs to a session that ends when gossip calls the host failed, and then it vanishes by itself.
     """
     gossip = f"{paths.SWARM_GOSSIP_PORT:04X}"
-    session = json.dumps(
-        {"Name": paths.SWARM_SERVICE, "Behavior": "delete", "LockDelay": "1ms", "NodeChecks": ["serfHealth"]}
-    )
+    session = json.dumps(session_body())
     return f"""\
 #!/bin/sh
 # Keeps this host's line of the swarm's node list in Consul. Does nothing when it is there.

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent, open_api
+from metal.cluster.consul.guest import remove_guest
 from metal.cluster.consul.living import dialable_servers, living_api
 from metal.cluster.consul.observe import observe_files
 from metal.cluster.consul.registration import node_key
@@ -43,13 +44,16 @@ def remove_member(site: Site, wish: MemberWish, *, dissolving: bool) -> None:
     A server leaves only when the wanted servers vote and its going costs no quorum (add before remove). A host that
     does not answer within the deadline `evict` is taken out by the living servers.
 
-    :param dissolving: the whole cluster goes away: no quorum is kept, nobody is told.
+    :param dissolving: the whole cluster goes away: no quorum is kept, nobody is told. An existing Consul stays, and is.
     :raises PlanRefused: it is the last server of a cluster that stays.
     :raises ClusterError: the servers did not let it go within the deadline `consul`.
     :raises HostError: the host failed while it was being cleared.
     """
     ssh = reach_leaver(site, wish.access, instead="the Consul servers take it out")
-    if dissolving:
+    if wish.is_guest:
+        remove_guest(site, wish, ssh)
+        return
+    if dissolving and wish.external is None:
         if ssh is not None:
             _clear(site, ssh)
         return
@@ -71,7 +75,7 @@ def step_down(site: Site, wish: MemberWish, ssh: Ssh) -> None:
 
 
 def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
-    if not dialable_servers(site, wish, without=wish.host):
+    if wish.external is None and not dialable_servers(site, wish, without=wish.host):
         raise PlanRefused(
             "it is the last Consul server that could be asked",
             host=wish.host,
@@ -87,7 +91,8 @@ def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
         line = api.get(f"kv/{node_key(wish)}")
         if line:
             api.delete(f"kv/{node_key(wish)}", cas=str(line[0]["ModifyIndex"]))
-        remove_tokens(api, wish, wish.secrets(site))
+        if wish.token(site):
+            remove_tokens(api, wish, wish.secrets(site))
         if wish.server:
             keep_quorum(api, len(_wanted(site, wish)))
 
@@ -113,7 +118,7 @@ def _leave(site: Site, ssh: Ssh, wish: MemberWish) -> None:
     # Without the timer, nobody writes the line again after it was taken away.
     ssh.run(["systemctl", "stop", "--", paths.ENTRY_TIMER], check=False)
     try:
-        with open_api(ssh, wish.authority(site).certificate, wish.secrets(site).management_token) as api:
+        with open_api(ssh, wish.authority(site).certificate, wish.token(site)) as api:
             api.put("agent/leave")
     except (ConsulSilent, ConsulRefused) as error:
         site.run.progress(f"{wish.host}: its agent did not leave by itself ({error.seen})")
@@ -151,7 +156,7 @@ def _clear(site: Site, ssh: Ssh) -> None:
     for unit in (paths.ENTRY_TIMER, paths.ENTRY_UNIT, paths.UNIT):
         remove_unit(ssh, unit, deadline=deadline)
     remove_host_certificate(ssh, paths.TLS_FOLDER)
-    for path in (paths.CONFIG, paths.SERVICE):
+    for path in (paths.CONFIG, paths.SERVICE, *paths.OUTSIDE):
         ssh.remove(path)
     ssh.script(_CLEAR, paths.DATA, paths.OWN_FOLDER, paths.CONFIG_FOLDER)
 

@@ -10,10 +10,15 @@ from typing import Any
 from metal.pki.authority import Authority
 from metal.pki.secrets import ClusterSecrets
 from metal.settings.access import Access
+from metal.settings.consul_secret import ConsulSecret
+from metal.settings.external import Agents, ExternalConsul
 from metal.settings.fleet import Artifact, Fleet, Identity
 from metal.site import Site
 
-__all__ = ["MemberReport", "MemberWish"]
+__all__ = ["NO_ARTIFACT", "MemberReport", "MemberWish"]
+
+NO_ARTIFACT = Artifact("", "")
+"""For a host that gets no agent of ours."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class MemberWish:
     :ivar artifact: the Consul binary, or the release archive that holds it.
     :ivar identity: rotation numbers of the cluster's CA, gossip key and tokens.
     :ivar life: the machine life that this membership belongs to.
+    :ivar external: the existing Consul that the cluster uses; None for one of our own.
     """
 
     host: str
@@ -36,6 +42,7 @@ class MemberWish:
     artifact: Artifact
     identity: Identity
     life: str
+    external: ExternalConsul | None = None
 
     @classmethod
     def of(cls, fleet: Fleet, host: str) -> MemberWish:
@@ -44,9 +51,13 @@ class MemberWish:
         :raises KeyError: the host belongs to no cluster.
         """
         wanted = fleet.hosts[host]
-        if wanted.cluster is None or fleet.consul is None:
+        if wanted.cluster is None:
             raise KeyError(host)
         cluster = fleet.clusters[wanted.cluster]
+        external = cluster.consul.external
+        has_agent = external is None or external.agents is Agents.MANAGED
+        if has_agent and fleet.consul is None:
+            raise KeyError(host)
         return cls(
             host=host,
             access=wanted.access,
@@ -54,14 +65,36 @@ class MemberWish:
             server=wanted.is_consul_server,
             servers={name: fleet.hosts[name].access.address for name in cluster.consul_servers},
             datacenter=cluster.consul.datacenter,
-            artifact=fleet.consul,
+            artifact=fleet.consul if has_agent and fleet.consul else NO_ARTIFACT,
             identity=cluster.identity,
             life=wanted.life,
+            external=external,
         )
+
+    @classmethod
+    def asking(cls, fleet: Fleet, cluster: str) -> MemberWish:
+        """A wish to ask a cluster of the settings with, in the name of one that should know."""
+        wanted = fleet.clusters[cluster]
+        return cls.of(fleet, (wanted.consul_servers or wanted.managers)[0])
 
     @property
     def address(self) -> str:
         return self.access.address
+
+    @property
+    def is_guest(self) -> bool:
+        """The host stands in an existing Consul and has no agent of ours."""
+        return self.external is not None and self.external.agents is Agents.NONE
+
+    def outside(self, site: Site) -> ConsulSecret:
+        """What an existing Consul asks for; empty for one of our own."""
+        if self.external is None or not self.external.credentials:
+            return ConsulSecret()
+        return site.credentials.consul(self.external.credentials)
+
+    def token(self, site: Site) -> str:
+        """The secret id that opens the cluster's Consul to us; empty where it has no ACLs."""
+        return self.outside(site).token if self.external else self.secrets(site).management_token
 
     def secrets(self, site: Site) -> ClusterSecrets:
         return ClusterSecrets.derive(site.credentials.seed(), self.cluster, self.identity)

@@ -17,7 +17,7 @@ from metal.cluster.docker.wish import RENEW_BEFORE_DAYS, TLS_PORT, EngineReport,
 from metal.errors import HostError, HostFault, PlanRefused
 from metal.host.facts import observe_facts
 from metal.host.packages import Packages
-from metal.host.service import ensure_active, ensure_unit, observe_unit, stop
+from metal.host.service import ensure_active, ensure_unit, observe_unit, start, stop
 from metal.host.ssh import Ssh
 from metal.pki.authority import BOTH, Authority
 from metal.pki.host_key import CertificateReport, ensure_host_certificate, remove_host_certificate
@@ -25,7 +25,7 @@ from metal.settings.access import Access
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS, Deadline, Pending, wait_until
 
-__all__ = ["ensure_engine", "observe_engine", "remove_engine"]
+__all__ = ["ensure_engine", "has_tls", "observe_engine", "remove_engine"]
 
 _UNIT = "docker.service"
 _SOCKET = "docker.socket"
@@ -49,6 +49,8 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
     """
     deadlines, run = site.fleet.deadlines, site.run
     ssh = site.ssh.connect(wish.access, deadline=run.deadline(deadlines.ssh))
+    if wish.keep:
+        return _kept(site, ssh)
     configuration = daemon_json(wish.daemon, host=wish.host, in_swarm=bool(wish.authority))
     _refuse_foreign(ssh, configuration)
     run.progress(f"{wish.host}: package {wish.package} {wish.version}")
@@ -93,11 +95,15 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
 def remove_engine(site: Site, wish: EngineWish) -> None:
     """Stop the engine for good and take our keys off the host; package and data stay.
 
-    Succeeds when it is already gone. Of a host that is switched off nothing can be taken; its engine does not run.
+    Succeeds when it is already gone. Of a host that is switched off nothing can be taken; its engine does not run. A
+    kept engine goes on running: whoever set it up takes it down.
 
     :raises HostError: the host is on, or may be, and does not answer.
     """
     run = site.run
+    if wish.keep:
+        run.progress(f"{wish.host}: its engine was kept as it ran, and goes on running")
+        return
     try:
         ssh = site.ssh.connect(wish.access, deadline=run.deadline(site.fleet.deadlines.evict))
     except HostError as error:
@@ -144,6 +150,30 @@ def observe_engine(site: Site, access: Access) -> EngineSeen:
         return seen
     state = str((info.get("Swarm") or {}).get("LocalNodeState") or "inactive")
     return EngineSeen(True, True, str(info["ServerVersion"]), state, certificate, not_after)
+
+
+def _kept(site: Site, ssh: Ssh) -> EngineReport:
+    """The engine as it runs. One that is down is started, and nothing else about it is touched."""
+    host, deadline = ssh.access.host, site.run.deadline(site.fleet.deadlines.engine)
+    unit = observe_unit(ssh, _UNIT)
+    if unit.load == "not-found":
+        raise HostError(
+            "there is no engine to keep",
+            fault=HostFault.NOT_READY,
+            host=host,
+            tried=[f"systemctl show {_UNIT}"],
+            seen=str(unit),
+            next_step="take engine: keep away from its pool, so that one is installed",
+        )
+    if not unit.up:
+        site.run.progress(f"{host}: starts the engine that is kept: it was down")
+        start(ssh, _UNIT, deadline=deadline)
+    return EngineReport(_answering(ssh, deadline), "", "", "", "", "")
+
+
+def has_tls(ssh: Ssh) -> bool:
+    """Whether the engine was started by us, and so listens with our mutual TLS."""
+    return ssh.read(_STARTED) is not None
 
 
 def _certificate(ssh: Ssh, wish: EngineWish, authority: Authority, deadline: Deadline) -> CertificateReport:

@@ -30,6 +30,7 @@ class EngineWish:
     :ivar daemon: what the user wants in daemon.json.
     :ivar names: more DNS names for the certificate; the host's own name, its address and localhost are always in it.
     :ivar addresses: more IP addresses for the certificate.
+    :ivar keep: the engine is left as it runs: package, configuration, unit and port.
     """
 
     host: str
@@ -41,6 +42,7 @@ class EngineWish:
     ca: int = 1
     names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    keep: bool = False
 
     @property
     def authority_name(self) -> str:
@@ -65,7 +67,8 @@ class EngineReport:
     :ivar certificate: SHA-256 of the server certificate, 64 hex digits.
     :ivar not_after: end of the certificate, ISO 8601, UTC.
     :ivar authority: SHA-256 of the authority's certificate, 64 hex digits.
-    :ivar endpoint: for clients with a certificate of the same authority.
+    :ivar endpoint: for clients with a certificate of the same authority; empty, like all that is ours, where the engine
+        is kept as it runs.
     :ivar restarted: why the engine was restarted by this call; empty when it was not.
     """
 

@@ -37,6 +37,6 @@ def open_ring_record(site: Site, cluster: str) -> Iterator[RingRecord]:
 
     :raises ClusterError: no Consul server knows a leader within the deadline `consul`.
     """
-    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
+    wish = MemberWish.asking(site.fleet, cluster)
     with living_api(site, wish, deadline=site.run.deadline(site.fleet.deadlines.consul)) as api:
         yield RingRecord(api, cluster)

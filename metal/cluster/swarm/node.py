@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
+from metal.cluster.docker.engine import has_tls
 from metal.cluster.docker.swarm_port import ensure_swarm_port, remove_swarm_port
 from metal.cluster.swarm.entry import await_local, initialise, join, join_addresses, leave
 from metal.cluster.swarm.labels import merged_labels
@@ -237,9 +238,10 @@ class _Member:
                 self._prune(manager, stale, deadline)
         labels = merged_labels(node.labels, self.wish.labels, self.host)
         set_labels(manager, node, labels, deadline=deadline, host=self.host)
-        set_availability(manager, node.id, "active", deadline=deadline, host=self.host)
+        set_availability(manager, node.id, self.wish.availability, deadline=deadline, host=self.host)
         endpoint = ""
-        if self.wish.role is Role.MANAGER:
+        # A kept engine answers behind our TLS port only if it was ours before.
+        if self.wish.role is Role.MANAGER and (not self.wish.keep or has_tls(self.ssh)):
             ensure_swarm_port(self.ssh, self.wish.swarm.port, deadline=deadline)
             endpoint = f"tcp://{self.wish.access.address}:{self.wish.swarm.port}"
         else:

@@ -23,6 +23,8 @@ class NodeWish:
     :ivar swarm: the swarm's own settings; those that exist at its birth only are used by the founder.
     :ivar peers: further hosts, by inventory name, that may be managers of the swarm now.
     :ivar force_drain: leave at the drain deadline although tasks are still there.
+    :ivar keep: its engine is left as it runs; the swarm's port is offered only where the engine was ours before.
+    :ivar availability: active, pause or drain.
     """
 
     host: str
@@ -33,6 +35,8 @@ class NodeWish:
     labels: Mapping[str, str] = field(default_factory=dict)
     peers: tuple[str, ...] = ()
     force_drain: bool = False
+    keep: bool = False
+    availability: str = "active"
 
     @property
     def advertise(self) -> str:

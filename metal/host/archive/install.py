@@ -22,6 +22,7 @@ __all__ = [
     "install_member",
     "lacking_tools",
     "parse_seen",
+    "stamp_of",
 ]
 
 #: Stamps that tell what was installed out of which archive, and an archive while it is being unpacked.
@@ -146,6 +147,13 @@ def install_member(
             next_step="correct url and sha256 in the settings: a release archive that holds the program itself",
         ) from None
     return True
+
+
+def stamp_of(ssh: Ssh, destination: str) -> str | None:
+    """Digest of the archive that the program at a destination came out of; None where it is not known to be of one."""
+    stem = f"{FOLDER}/{_stem(destination)}"
+    seen = parse_seen(ssh.script(scripts.OBSERVE, f"{stem}.stamp", f"{stem}.archive", destination).stdout)
+    return seen.archive if seen.digest is not None and seen.digest == seen.member else None
 
 
 def _stem(destination: str) -> str:

@@ -101,7 +101,7 @@ def test_every_variable_is_one_that_something_reads(document: Document) -> None:
 
 
 def _is_read(name: str, known: str) -> bool:
-    if re.fullmatch(r"METALSWARM_(BMC|SSH|MANAGER|SEED)(_.*)?", name):
+    if re.fullmatch(r"METALSWARM_(BMC|CONSUL|SSH|MANAGER|SEED)(_.*)?", name):
         return True  # by profile; tests of the credentials go through them
     return name in known
 
