@@ -22,6 +22,7 @@ from toolchain.docker_cli import docker_cli
 from toolchain.errors import ToolchainError
 from toolchain.progress import say
 from toolchain.pulumi import pulumi
+from toolchain.sshd import sshd
 from toolchain.venv import venv
 
 __all__ = ["main"]
@@ -68,6 +69,8 @@ def _lint(python: Path) -> int:
 
 def _tools(python: Path, *, lab: bool) -> None:
     pulumi()
+    if sshd() is None:
+        say("no sshd: the tests of the SSH client are left out; install openssh-server to include them")
     if not lab:
         return
     if _step([str(python), "-m", "cli.main", "lab", "install"]):

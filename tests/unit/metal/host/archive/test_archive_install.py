@@ -21,7 +21,7 @@ from metal.host.ssh import Ssh, SshPool
 from metal.settings.fleet import Artifact
 from metal.waiting import Run
 from tests.unit.metal.host.archive.releases import PROGRAM, tar_of, zip_of
-from tests.unit.metal.host.ssh.loopback_sshd import SSHD, Sshd
+from tests.unit.metal.host.ssh.loopback_sshd import Sshd, need_sshd
 
 A, B, M = "a" * 64, "b" * 64, "c" * 64
 RELEASE = {"LICENSE.txt": b"terms", "consul": PROGRAM}
@@ -97,7 +97,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture(scope="module")
 def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ssh]:
-    assert SSHD, "openssh-server is not installed"
+    need_sshd()
     server = Sshd.make(tmp_path_factory.mktemp("sshd") / "a")
     server.start()
     with SshPool(server.credentials()) as pool:

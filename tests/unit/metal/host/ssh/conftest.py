@@ -7,13 +7,13 @@ import pytest
 
 from metal.host.ssh import Ssh, SshPool
 from metal.waiting import Run
-from tests.unit.metal.host.ssh.loopback_sshd import SSHD, Sshd
+from tests.unit.metal.host.ssh.loopback_sshd import Sshd, need_sshd
 
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """A running server, shared by a module's tests; not to be stopped by them."""
-    assert SSHD, "openssh-server is not installed"
+    need_sshd()
     server = Sshd.make(tmp_path_factory.mktemp("sshd") / "a", kinds=("ed25519", "ecdsa"))
     server.start()
     yield server
@@ -23,7 +23,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Sshd]:
     """A running server for one test, which may stop it and change its keys."""
-    assert SSHD, "openssh-server is not installed"
+    need_sshd()
     server = Sshd.make(tmp_path / "own")
     server.start()
     yield server

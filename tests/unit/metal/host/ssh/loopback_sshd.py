@@ -12,10 +12,20 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from metal.settings.access import Access, Jump
 from metal.settings.credentials import Credentials
+from toolchain.sshd import PLACES
 
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+SSHD = shutil.which("sshd", path=PLACES)
+
+
+def need_sshd() -> None:
+    """The test runner installs it as root; who is not root may be without it."""
+    if SSHD is None and os.geteuid() != 0:
+        pytest.skip("no sshd: install openssh-server")
+    assert SSHD, "openssh-server is not installed; toolchain.check does that as root"
 
 
 def make_key(path: Path, kind: str = "ed25519") -> str:
