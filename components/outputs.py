@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from metal.settings.fleet import Fleet
+from metal.settings.fleet import EngineRule, Fleet
 
 __all__ = ["fleet_outputs"]
 
@@ -14,8 +14,11 @@ def fleet_outputs(fleet: Fleet) -> dict[str, Any]:
     return {
         "clusters": {
             name: {
+                # The port of a manager whose engine is kept as it runs is not offered.
                 "managers": {
-                    host: f"tcp://{fleet.hosts[host].access.address}:{cluster.swarm.port}" for host in cluster.managers
+                    host: f"tcp://{fleet.hosts[host].access.address}:{cluster.swarm.port}"
+                    for host in cluster.managers
+                    if fleet.hosts[host].engine is not EngineRule.KEEP
                 },
                 "workers": list(cluster.workers),
                 "consul_servers": list(cluster.consul_servers),

@@ -9,7 +9,6 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lab.api import Lab
 from lab.spec import LabSpec
@@ -150,6 +149,7 @@ def test_taken_over_engines_are_managed_like_any_other(made: HandMade, stack: Ad
     assert set(stack.project.up().expect().changes) == {"same"}
 
 
+@pytest.mark.full
 @pytest.mark.demand("U33")
 def test_a_lost_state_comes_back_from_the_hosts(
     made: HandMade, stack: AdoptedStack, pulumi_bin: Path, tmp_path: Path
@@ -170,11 +170,14 @@ def test_a_lost_state_comes_back_from_the_hosts(
     assert made.processes(*PIDS) == processes
     assert made.running() == running
 
-    # A door in both directions: the worker leaves like any other, and nothing of it stays in that Consul.
-    document = yaml.safe_load(again.stack_file.read_text())
-    document["config"]["metalswarm:fleet"]["pools"].pop("workers")
-    again.stack_file.write_text(yaml.safe_dump(document))
-    again.project.up().expect()
+
+@pytest.mark.demand("U36")
+def test_a_worker_that_was_taken_over_leaves_like_any_other(made: HandMade, stack: AdoptedStack) -> None:
+    """A door in both directions: nothing of it stays in the swarm, nor in that Consul."""
+    pools = stack.fleet()["pools"]
+    del pools["workers"]
+    stack.edit(pools=pools)
+    stack.project.up().expect()
     assert set(made.nodes()) == {"n1", "n2", "n3"}
     rows = made.consul("n1", "catalog/service/docker-swarm")
     assert sorted(row["Node"] for row in rows) == ["n1", "n2", "n3"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TypeVar
 
 from metal.cluster.consul import paths
@@ -12,7 +13,7 @@ from metal.cluster.consul.guest import ensure_guest
 from metal.cluster.consul.install import Installed, install, write_config
 from metal.cluster.consul.living import dialable_servers, find_living, living_api, member_api
 from metal.cluster.consul.observe import LocalFiles, observe_files, observe_others, refuse_foreign, see_member
-from metal.cluster.consul.remove import step_down
+from metal.cluster.consul.remove import remove_member, step_down
 from metal.cluster.consul.seen import MemberSeen
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.tokens import ensure_tokens
@@ -24,6 +25,7 @@ from metal.host.ssh import Ssh
 from metal.pki.secrets import ClusterSecrets
 from metal.plan.consul import Birth, JoinServers, StartSight, decide_restart, decide_start
 from metal.plan.verdict import Wait
+from metal.settings.external import Agents
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
 
@@ -45,9 +47,13 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     :raises PlanRefused: its agent lives by another seed, or is somebody else's.
     :raises ClusterError: no leader, no vote, or no registration within the deadline `consul`.
     """
-    if wish.is_guest:
-        return ensure_guest(site, wish)
     ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
+    if wish.external is not None and wish.is_guest:
+        if observe_files(ssh).config:
+            # An agent of ours that is not wanted any more goes as it came.
+            ours = replace(wish, external=replace(wish.external, agents=Agents.MANAGED))
+            remove_member(site, ours, dissolving=False)
+        return ensure_guest(site, wish)
     secrets = wish.secrets(site)
     files = observe_files(ssh)
     if wish.external is not None:

@@ -92,3 +92,33 @@ def test_an_absent_artifact_and_an_absent_bmc_are_empty_maps(fleet) -> None:
         "sha256": fleet.consul.sha256,
         "sha256_url": "",
     }
+
+
+def test_an_existing_consul_is_told_to_members_and_nodes_and_no_binary_is_needed(tmp_path) -> None:
+    wanted = document()
+    del wanted["consul"]
+    wanted["clusters"]["blue"]["consul"]["external"] = {"api": "http://127.0.0.1:8500", "credentials": "hq"}
+    told = all_inputs(small_fleet(tmp_path, wanted))
+    external = {
+        "api": "http://127.0.0.1:8500",
+        "through": [],
+        "agents": "none",
+        "servers": [],
+        "credentials": "hq",
+    }
+    assert told["ConsulMember n1"]["external"] == told["SwarmNode n2"]["external"] == external
+    assert (told["ConsulMember n1"]["artifact"], told["ConsulMember n1"]["server"]) == ({}, False)
+
+
+def test_kept_engines_and_availability_reach_the_links_they_concern(tmp_path, fleet) -> None:
+    wanted = document()
+    wanted["pools"]["core"] |= {"engine": "keep", "availability": "drain", "generation": 0}
+    before, after = all_inputs(fleet), all_inputs(small_fleet(tmp_path, wanted))
+    assert not {"keep", "availability", "external"} & {key for told in before.values() for key in told}
+    assert [name for name, told in after.items() if told.get("keep")] == [
+        "DockerEngine n1",
+        "DockerEngine n2",
+        "SwarmNode n1",
+        "SwarmNode n2",
+    ]
+    assert [name for name, told in after.items() if told.get("availability")] == ["SwarmNode n1", "SwarmNode n2"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from components.outputs import fleet_outputs
+from tests.unit.small_fleet import document, small_fleet
 
 
 def test_what_the_stack_exports_is_known_to_a_preview(fleet) -> None:
@@ -13,3 +14,9 @@ def test_what_the_stack_exports_is_known_to_a_preview(fleet) -> None:
     }
     assert outputs["hosts"]["n4"] == {"address": "10.0.0.4", "purpose": "free", "power": "off"}
     assert list(outputs["hosts"]) == ["n1", "n2", "n3", "n4"]
+
+
+def test_the_port_of_a_kept_engine_is_not_promised(tmp_path) -> None:
+    wanted = document()
+    wanted["pools"]["core"] |= {"engine": "keep", "generation": 0}
+    assert fleet_outputs(small_fleet(tmp_path, wanted))["clusters"]["blue"]["managers"] == {}

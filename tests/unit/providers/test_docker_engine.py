@@ -101,3 +101,33 @@ def test_a_certificate_near_its_end_is_drift(act, inputs, born) -> None:
 def act_reads(act, born, seen):
     act("metal.cluster.docker.observe_engine", seen)
     return born
+
+
+KEPT = EngineReport("24.0.7", "", "", "", "", "")
+
+
+def test_a_kept_engine_is_no_drift_and_taking_it_over_is_an_update(act, inputs) -> None:
+    kept = {**inputs, "keep": True}
+    ensure = act("metal.cluster.docker.ensure_engine", KEPT)
+    made = LINK.create(kept)
+    assert ensure.call_args.args[1].keep is True
+    outs = arriving(made.outs)
+    assert not LINK.diff(made.id, outs, kept).changes
+    act("metal.cluster.docker.observe_engine", EngineSeen(True, True, "24.0.7", "active"))
+    assert LINK.read(made.id, outs).outs == outs
+    found = LINK.diff(made.id, outs, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+    taken = arriving(LINK.update(made.id, outs, inputs).outs)
+    assert ensure.call_args.args[1].keep is False
+    assert not LINK.diff(made.id, taken, inputs).changes
+
+
+def test_a_stack_from_before_engines_could_be_kept_is_not_changed(inputs, born) -> None:
+    assert "keep" not in inputs
+    assert not LINK.diff("x", born, inputs).changes
+
+
+def test_the_certificate_of_a_kept_engine_is_nobodys_to_renew(act, inputs, born) -> None:
+    kept = {**inputs, "keep": True}
+    outs = {**born, "keep": True, "renewal_due": True}
+    assert not LINK.diff("x", outs, kept).changes

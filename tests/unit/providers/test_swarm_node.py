@@ -74,3 +74,16 @@ def test_it_leaves_in_order_while_its_cluster_is_wanted(act, begin, inputs, born
     LINK.check({}, inputs)
     LINK.delete("x", born)
     assert remove.call_args.kwargs == {"dissolving": False, "dead": True}
+
+
+@pytest.mark.parametrize("more", [{"keep": True}, {"availability": "drain"}])
+def test_what_is_left_out_at_its_default_is_seen_when_it_goes(act, inputs, more) -> None:
+    ensure = act("metal.cluster.swarm.ensure_node", REPORT)
+    outs = arriving(LINK.create({**inputs, **more}).outs)
+    wish = ensure.call_args.args[1]
+    assert (wish.keep, wish.availability) == (more.get("keep", False), more.get("availability", "active"))
+    assert not LINK.diff("x", outs, {**inputs, **more}).changes
+    found = LINK.diff("x", outs, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+    again = arriving(LINK.update("x", outs, inputs).outs)
+    assert not LINK.diff("x", again, inputs).changes

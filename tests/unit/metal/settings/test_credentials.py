@@ -114,3 +114,21 @@ def test_only_its_own_variables_are_kept() -> None:
     assert repr(Credentials.from_config({"other:key": SECRET}, {"PATH": SECRET})) == (
         "Credentials(0 configuration keys, 0 variables)"
     )
+
+
+def test_a_consul_secret_is_a_token_or_a_map() -> None:
+    assert from_config(consul_hq=f" {SECRET}\n").consul("hq").token == SECRET
+    found = from_config(consul_hq=json.dumps({"token": SECRET, "ca": "pem", "certificate": "c", "key": "k"})).consul(
+        "hq"
+    )
+    assert (found.token, found.ca, found.gossip) == (SECRET, "pem", "")
+    assert SECRET not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["", f"two {SECRET}", "{", '{"password": "x"}', '{"token": 1}', '{"certificate": "without its key"}']
+)
+def test_what_is_no_consul_secret_is_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(SettingsError, match="not a Consul secret") as refused:
+        from_config(consul_hq=text).consul("hq")
+    assert SECRET not in str(refused.value)

@@ -22,6 +22,8 @@ from metal.cluster.consul.registration import (
 )
 from metal.pki.secrets import ClusterSecrets
 from metal.settings.access import Access
+from metal.settings.consul_secret import ConsulSecret
+from metal.settings.external import Agents, ExternalConsul
 from metal.settings.fleet import Artifact, Identity
 
 GOLDEN = Path(__file__).parents[4] / "golden" / "consul"
@@ -38,11 +40,20 @@ SERVER = MemberWish(
     life="g1",
 )
 CLIENT = replace(SERVER, host="n4", access=replace(SERVER.access, host="n4", address="10.0.0.4"), server=False)
+EXISTING = replace(
+    CLIENT,
+    datacenter="hq",
+    servers={},
+    external=ExternalConsul("https://10.9.0.1:8501", (), Agents.MANAGED, ("10.9.0.1", "10.9.0.2"), "hq"),
+)
+OUTSIDE = ConsulSecret(token="token", gossip="gossip", ca="ca")
 
 FILES = {
     "server-birth.json": render_config(SERVER, SECRETS, expect=3),
     "server.json": render_config(SERVER, SECRETS, expect=None),
     "client.json": render_config(CLIENT, SECRETS, expect=None),
+    "client-existing.json": render_config(EXISTING, SECRETS, expect=None, outside=OUTSIDE),
+    "client-existing-open.json": render_config(EXISTING, SECRETS, expect=None, outside=ConsulSecret()),
     "service.json": render_service(CLIENT, SECRETS),
     "service-body.json": render_service_body(CLIENT),
     "swarm-policy.hcl": render_swarm_policy(CLIENT),
