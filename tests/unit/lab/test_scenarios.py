@@ -13,8 +13,8 @@ from lab.spec import LabSpec
 from metal.plan.quorum import membership, refusals
 from metal.settings import load_fleet
 from metal.settings.fleet import Fleet
-from tests.engine.project import CHECKOUT
-from tests.lab.scenario import Scenario, layout, patched, scenarios
+from tests.engine.project import CHECKOUT, Outcome
+from tests.lab.scenario import Scenario, Sequence, broken_orders, layout, patched, scenarios
 
 ALL = scenarios()
 
@@ -64,3 +64,44 @@ def test_most_begin_where_the_one_before_ended() -> None:
     starts = [layout(base(), scenario.start) for scenario in ALL]
     far = [ALL[i + 1].name for i in range(len(ALL) - 1) if ends[i] != starts[i + 1]]
     assert len(far) <= len(ALL) // 2, far
+
+
+def events(*told: tuple[str, str, str, str]) -> Outcome:
+    """:param told: "begin" or "end", operation, link, host."""
+    kinds = {"begin": "resourcePreEvent", "end": "resOutputsEvent"}
+    return Outcome(
+        0,
+        "",
+        [
+            {kinds[when]: {"metadata": {"op": operation, "urn": f"urn:pulumi:dev::p::pp:dynamic/m:{link}::{host}"}}}
+            for when, operation, link, host in told
+        ],
+        1.0,
+    )
+
+
+def test_an_order_is_judged_by_ends_and_beginnings() -> None:
+    run = Sequence.of(
+        events(
+            ("begin", "delete-replaced", "SwarmNode", "n1"),
+            ("begin", "update", "SwarmNode", "n2"),
+            ("begin", "same", "SwarmNode", "n3"),
+            ("end", "update", "SwarmNode", "n2"),
+            ("end", "delete-replaced", "SwarmNode", "n1"),
+            ("begin", "create-replacement", "SwarmNode", "n1"),
+            ("end", "create-replacement", "SwarmNode", "n1"),
+        )
+    )
+    assert run.touched == {"n1": {"SwarmNode"}, "n2": {"SwarmNode"}}
+    gone, back, moved = "delete SwarmNode n1", "create SwarmNode n1", "update SwarmNode n2"
+    assert broken_orders(run, ((gone, back), (moved, gone, "ends"), (moved, back))) == []
+    assert broken_orders(run, ((moved, gone),)) == [f"{gone} came before the end of {moved}"]
+    assert broken_orders(run, ((gone, moved, "ends"),)) == [f"{moved} came before the end of {gone}"]
+    assert broken_orders(run, (("update SwarmNode n3", back),)) == [f"not both done: update SwarmNode n3; {back}"]
+
+
+def test_an_edit_merges_maps_replaces_lists_and_takes_out_what_is_null() -> None:
+    document = {"pools": {"web": {"hosts": ["n1"], "labels": {"a": "1"}}, "old": {"hosts": []}}}
+    edited = patched(document, {"pools": {"web": {"hosts": ["n2"]}, "old": None, "new": {"hosts": ["n1"]}}})
+    assert edited == {"pools": {"web": {"hosts": ["n2"], "labels": {"a": "1"}}, "new": {"hosts": ["n1"]}}}
+    assert document["pools"]["web"]["hosts"] == ["n1"]
