@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from cli.stack import open_stack
+from cli.stack import named_cluster, open_stack
 from metal.cluster.docker.tls import tls_context
 from metal.errors import MetalError
 from metal.pki.authority import Authority
@@ -45,7 +45,7 @@ def context(
 ) -> None:
     """Write a Docker context with a client certificate for one of the cluster's managers (files with mode 0600)."""
     fleet, credentials = open_stack(stack)
-    wish = _cluster(fleet, cluster)
+    wish = named_cluster(fleet, cluster)
     authority = Authority.of(credentials.seed(), cluster, wish.identity.ca)
     endpoint, answered = _endpoint(fleet, wish, authority)
     meta = context_meta(cluster, endpoint, fleet.owner)
@@ -110,17 +110,6 @@ def write_private(folder: Path, files: Mapping[str, str]) -> None:
         except BaseException:
             Path(path).unlink(missing_ok=True)
             raise
-
-
-def _cluster(fleet: Fleet, name: str) -> ClusterWish:
-    found = fleet.clusters.get(name)
-    if found is None:
-        raise MetalError(
-            f"there is no cluster {name!r}",
-            seen="clusters: " + (", ".join(sorted(fleet.clusters)) or "none"),
-            next_step="name one of them",
-        )
-    return found
 
 
 def _endpoint(fleet: Fleet, cluster: ClusterWish, authority: Authority) -> tuple[str, bool]:

@@ -16,9 +16,12 @@ __all__ = ["app", "main"]
 # One line a command. A module that is slow or broken does not touch the others.
 _COMMANDS = (
     "adopt",
+    "backup",
     "context",
     "demo",
     "lab",
+    "recover",
+    "restore",
     "schema",
     "status",
     "validate",

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from metal.errors import SettingsError
+from metal.errors import MetalError, SettingsError
 from metal.settings import load_fleet
 from metal.settings.credentials import Credentials
-from metal.settings.fleet import Fleet
+from metal.settings.fleet import ClusterWish, Fleet
 
-__all__ = ["open_stack"]
+__all__ = ["named_cluster", "open_stack"]
 
 _PULUMI_SECONDS = 60
 
@@ -39,6 +39,21 @@ def open_stack(stack: str | None = None, *, root: Path | None = None) -> tuple[F
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
     fleet = load_fleet(json.loads(config["metalswarm:fleet"]), root=folder, owner=f"{project}/{name.split('/')[-1]}")
     return fleet, Credentials.from_config(config, os.environ)
+
+
+def named_cluster(fleet: Fleet, name: str) -> ClusterWish:
+    """The cluster that a command was given by name.
+
+    :raises MetalError: the settings have none of that name.
+    """
+    found = fleet.clusters.get(name)
+    if found is None:
+        raise MetalError(
+            f"there is no cluster {name!r}",
+            seen="clusters: " + (", ".join(sorted(fleet.clusters)) or "none"),
+            next_step="name one of them",
+        )
+    return found
 
 
 def _project_folder(start: Path) -> Path:

@@ -58,6 +58,17 @@ class ConsulApi:
         """As :meth:`get`; `body` is sent as JSON, or as it is when it is bytes."""
         return self._call("PUT", path, params, body)
 
+    def download(self, path: str, *, seconds: float) -> bytes:
+        """The answer's body as it is.
+
+        :param seconds: for the whole of it.
+        """
+        return self._send("GET", path, {}, {}, timeout=seconds).content
+
+    def upload(self, path: str, body: bytes, *, seconds: float) -> None:
+        """Send `body` as it is, with as much time as for :meth:`download`."""
+        self._send("PUT", path, {}, {"content": body}, timeout=seconds)
+
     def delete(self, path: str, **params: str) -> Any:
         return self._call("DELETE", path, params, None)
 
@@ -74,9 +85,23 @@ class ConsulApi:
         self, method: str, path: str, params: Mapping[str, str], body: Any, *, ok: Collection[int] = (200,)
     ) -> Any:
         content = {} if body is None else {"content": body} if isinstance(body, bytes) else {"json": body}
+        response = self._send(method, path, params, content, ok=(*ok, 404))
+        return None if response.status_code == 404 else _decoded(response)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        content: Mapping[str, Any],
+        *,
+        ok: Collection[int] = (200,),
+        timeout: float = _SECONDS,
+    ) -> httpx.Response:
         shown = f"{method} /v1/{path}"
+        limit = httpx.Timeout(timeout, connect=_CONNECT_SECONDS)
         try:
-            response = self._client.request(method, f"/v1/{path}", params=dict(params), **content)
+            response = self._client.request(method, f"/v1/{path}", params=dict(params), timeout=limit, **content)
         except httpx.TransportError as error:
             raise ConsulSilent(
                 "Consul's API does not answer",
@@ -85,22 +110,20 @@ class ConsulApi:
                 seen=_why(error),
                 next_step=f"look at `journalctl -u {paths.UNIT}` on the host",
             ) from None
+        if response.status_code in ok:
+            return response
         said = response.text.strip()[:300]
-        if response.status_code == 404:
-            return None
         if response.status_code >= 500:
             raise ConsulSilent(
                 "Consul cannot answer", host=self.host, tried=[shown], seen=f"{response.status_code}: {said}"
             )
-        if response.status_code not in ok:
-            raise ConsulRefused(
-                "Consul refused a request",
-                status=response.status_code,
-                host=self.host,
-                tried=[shown],
-                seen=f"{response.status_code}: {said}",
-            )
-        return _decoded(response)
+        raise ConsulRefused(
+            "Consul refused a request",
+            status=response.status_code,
+            host=self.host,
+            tried=[shown],
+            seen=f"{response.status_code}: {said}",
+        )
 
 
 def _why(error: httpx.TransportError) -> str:

@@ -94,6 +94,11 @@ class DockerApi:
         """Give birth to a swarm; the id of its first node."""
         return str(self._call("POST", "/swarm/init", body=body))
 
+    def swarm_force_new(self, body: Mapping[str, Any]) -> str:
+        """Have this manager, alone, be the swarm that it was in: the way out of a quorum that is lost for good."""
+        whole = {**body, "ForceNewCluster": True}
+        return str(self._call("POST", "/swarm/init", body=whole, timeout=max(self._timeout, 120)))
+
     def swarm_join(self, body: Mapping[str, Any]) -> None:
         """Ask to join. The engine goes on trying after its answer: look at :meth:`info`."""
         self._call("POST", "/swarm/join", body=body, timeout=max(self._timeout, 60))

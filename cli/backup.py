@@ -1,0 +1,35 @@
+"""`metalswarm backup CLUSTER`: what a cluster's control plane holds, encrypted, in two files."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def backup(
+    cluster: Annotated[str, typer.Argument(help="Name of the cluster in the settings.")],
+    to: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(".metalswarm/backups"),
+    stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
+) -> None:
+    """Write Consul's snapshot and one manager's raft directory, encrypted with a key that follows from the seed."""
+    from cli.stack import named_cluster, open_stack
+    from metal.rescue import back_up
+    from metal.site import Site
+    from metal.waiting import Run
+
+    run = Run(progress=lambda line: typer.echo(line, err=True))
+    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    fleet, credentials = open_stack(stack)
+    named_cluster(fleet, cluster)
+    with Site.open(fleet, credentials, run) as site:
+        report = back_up(site, cluster, to)
+    for path in report.files:
+        typer.echo(path)

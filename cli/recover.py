@@ -1,0 +1,53 @@
+"""`metalswarm recover CLUSTER`: the one command for a quorum that is lost for good."""
+
+from __future__ import annotations
+
+import signal
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def recover(
+    cluster: Annotated[str, typer.Argument(help="Name of the cluster in the settings.")],
+    dead: Annotated[
+        list[str] | None, typer.Option(help="A host that is off for good, where no BMC can show it; may be repeated.")
+    ] = None,
+    manager: Annotated[
+        str | None, typer.Option(help="The manager to go on with; the youngest raft log if not given.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
+) -> None:
+    """Bring back a cluster that has lost most of its managers or Consul servers, from those that are left."""
+    from cli.stack import named_cluster, open_stack
+    from metal.errors import PlanRefused
+    from metal.plan.rescue import decide_recovery
+    from metal.plan.verdict import Refuse
+    from metal.rescue import observe_recovery
+    from metal.rescue import recover as carry_out
+    from metal.site import Site
+    from metal.waiting import Run
+
+    run = Run(progress=lambda line: typer.echo(line, err=True))
+    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    fleet, credentials = open_stack(stack)
+    named_cluster(fleet, cluster)
+    with Site.open(fleet, credentials, run) as site:
+        plan = decide_recovery(observe_recovery(site, cluster), given_up=dead or (), founder=manager)
+        if isinstance(plan, Refuse):
+            raise PlanRefused(f"{cluster}: {plan.reason}", next_step=plan.next_step)
+        for line in plan.lines():
+            typer.echo(line, err=True)
+        if not yes:
+            typer.confirm("Do that?", abort=True)
+        report = carry_out(site, cluster, plan)
+    if report.servers:
+        typer.echo(f"Consul of {cluster}: {', '.join(report.servers)}")
+    if report.swarm:
+        typer.echo(f"swarm {report.swarm} of {cluster}: managers {', '.join(report.managers)}")

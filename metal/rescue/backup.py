@@ -1,0 +1,109 @@
+"""Backups of a cluster: on request, and before a step that could cost its control plane."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from metal.cluster.consul import MemberWish, find_living
+from metal.cluster.swarm.living import LivingManagers
+from metal.errors import ClusterError
+from metal.rescue.raft import copy_raft
+from metal.rescue.seal import BackupKind, Label, seal
+from metal.rescue.snapshot import take_snapshot
+from metal.site import Site
+
+__all__ = ["BackupReport", "back_up", "back_up_before", "write_backup"]
+
+_LOOK_SECONDS = 20.0
+_SUFFIX = ".backup"
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """:ivar files: what was written, one file a part."""
+
+    cluster: str
+    files: tuple[Path, ...]
+
+
+def back_up(site: Site, cluster: str, folder: Path) -> BackupReport:
+    """Write the cluster's Consul snapshot and one manager's raft directory, encrypted, into `folder`.
+
+    :raises ClusterError: Consul or the swarm has no leader: then see `metalswarm recover`.
+    """
+    deadline = site.run.deadline(site.fleet.deadlines.consul)
+    host, content = take_snapshot(site, cluster, deadline=deadline)
+    consul = write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content)
+    return BackupReport(cluster, (consul, _back_up_swarm(site, cluster, folder)))
+
+
+def back_up_before(site: Site, cluster: str, folder: Path, *, keep: int) -> tuple[str, ...]:
+    """As :func:`back_up`, before a risky step, of what has a leader; what has none is named and holds nothing up.
+
+    A cluster that has lost its quorum has nothing that a backup could be taken through, and the step may mend it.
+
+    :param keep: how many of each part are left in the folder; the oldest go.
+    :returns: a line for each part that was left out.
+    """
+    missing: list[str] = []
+    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
+    if find_living(site, wish, deadline=site.run.deadline(_LOOK_SECONDS)):
+        host, content = take_snapshot(site, cluster, deadline=site.run.deadline(site.fleet.deadlines.consul))
+        write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content)
+    else:
+        missing.append(f"{cluster}: no backup of Consul: none of its servers knows a leader")
+    with LivingManagers(site, cluster).open(None) as found:
+        leads = found is not None
+    if leads:
+        _back_up_swarm(site, cluster, folder)
+    else:
+        missing.append(f"{cluster}: no backup of the swarm: none of its managers knows a leader")
+    for kind in BackupKind:
+        for path in sorted(folder.glob(f"{cluster}-{kind}-*{_SUFFIX}"))[:-keep]:
+            path.unlink(missing_ok=True)
+    return tuple(missing)
+
+
+def write_backup(site: Site, folder: Path, label: Label, content: bytes) -> Path:
+    """Seal and write one part: mode 0600, whole or not at all."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stamp = label.taken.replace(":", "").replace("-", "")
+    path = folder / f"{label.cluster}-{label.kind}-{stamp}{_SUFFIX}"
+    handle, fresh = tempfile.mkstemp(prefix=".backup-", dir=folder)  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(seal(site.credentials.seed(), label, content))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _back_up_swarm(site: Site, cluster: str, folder: Path) -> Path:
+    """Of a follower where there is one: the leader need not stand still."""
+    with LivingManagers(site, cluster).open(None) as found:
+        if found is None:
+            raise ClusterError(
+                f"no manager of {cluster} answers with a leader",
+                next_step=f"bring a majority of them up; where that is lost for good: metalswarm recover {cluster}",
+            )
+        view = found[1]
+    ranked = sorted((node for node in view.nodes if node.reachable), key=lambda node: (node.leader, node.name))
+    names = [name for node in ranked for name in site.fleet.clusters[cluster].managers if node.is_of(name)]
+    if not names:
+        raise ClusterError(f"no manager of {cluster} that the settings name is reachable", seen=str(view.managers))
+    ssh = site.ssh.connect(site.access(names[0]), deadline=site.run.deadline(site.fleet.deadlines.ssh))
+    label = _label(site, cluster, BackupKind.SWARM, names[0], view.swarm)
+    return write_backup(site, folder, label, copy_raft(site, ssh))
+
+
+def _label(site: Site, cluster: str, kind: BackupKind, host: str, swarm: str = "") -> Label:
+    taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return Label(site.fleet.owner, cluster, kind, host, taken, swarm)
