@@ -22,6 +22,7 @@ __all__ = ["SwarmNode"]
 
 class SwarmNodeProvider(Link):
     replaces = ("up", "consul", "cluster")
+    evicts = True
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/swarm/{props['cluster']}"
@@ -41,7 +42,10 @@ class SwarmNodeProvider(Link):
         return {"membership": "member" if same else f"not a member: {seen.local}"}
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
-        return ("membership",) if olds.get("membership") not in (None, "member") else ()
+        gone = ("membership",) if olds.get("membership") not in (None, "member") else ()
+        # Said no more, it is an input no more; the policy that a removal goes by must not stay behind.
+        unsaid = ("on_stuck",) if olds.get("on_stuck") and "on_stuck" not in news else ()
+        return (*gone, *unsaid)
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.swarm import remove_node
@@ -53,7 +57,11 @@ class SwarmNodeProvider(Link):
         # A cluster that goes away may have lost its other servers already; only the host's own agent is asked then.
         record = _record(site, props, patience=0 if gone else site.fleet.deadlines.evict)
         remove_node(
-            site, _wish(props), record, dissolving=gone, dead=process.is_lost(str(props["owner"]), str(props["host"]))
+            site,
+            _wish(props),
+            record,
+            dissolving=gone,
+            dead=process.is_given_up(str(props["owner"]), str(props["host"])),
         )
 
 
@@ -87,7 +95,7 @@ def _record(site: Site, props: dict[str, Any], *, patience: float) -> SwarmRecor
 def _wish(props: dict[str, Any]) -> NodeWish:
     from metal.cluster.swarm.wish import NodeWish
     from metal.plan.join import Role
-    from metal.settings.fleet import SwarmWish
+    from metal.settings.fleet import OnStuck, SwarmWish
 
     swarm = props["swarm"]
     return NodeWish(
@@ -103,4 +111,5 @@ def _wish(props: dict[str, Any]) -> NodeWish:
             port=int(swarm["port"]),
         ),
         labels={key: str(value) for key, value in props["labels"].items()},
+        on_stuck=OnStuck(props.get("on_stuck") or OnStuck.WAIT),
     )

@@ -19,6 +19,7 @@ class Member:
 
     :ivar generation: a raised one means that the host leaves, is reinstalled and comes back as new.
     :ivar down: on hold or lost; counts as failed.
+    :ivar evicted: on hold, and taken out by the living members: it has no vote until it comes back.
     """
 
     address: str
@@ -27,6 +28,7 @@ class Member:
     consul_server: bool
     container_manager: bool
     down: bool
+    evicted: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Membership:
         return {
             "cluster": self.cluster,
             "birth": asdict(self.birth),
-            "members": {name: asdict(self.members[name]) for name in sorted(self.members)},
+            "members": {name: _member(self.members[name]) for name in sorted(self.members)},
         }
 
     @classmethod
@@ -88,6 +90,7 @@ class Membership:
                     consul_server=bool(member["consul_server"]),
                     container_manager=bool(member["container_manager"]),
                     down=bool(member["down"]),
+                    evicted=bool(member.get("evicted", False)),
                 )
                 for name, member in data["members"].items()
             },
@@ -137,6 +140,7 @@ def membership(fleet: Fleet, cluster: str) -> Membership:
                 consul_server=host.is_consul_server,
                 container_manager=host.is_container_manager,
                 down=host.hold is not None or host.lost,
+                evicted=host.evict,
             )
             for host in fleet.members(cluster)
         },
@@ -258,6 +262,11 @@ def _addresses(old: Membership, new: Membership) -> list[Refusal]:
         for name in sorted(fixed)
         if old.members[name].address != new.members[name].address and not _is_reinstalled(old, new, name)
     ]
+
+
+def _member(member: Member) -> dict[str, Any]:
+    """Without `evicted` where it is not so: the inputs of before there was such a key."""
+    return {key: value for key, value in asdict(member).items() if key != "evicted" or value}
 
 
 def _names(names: Collection[str]) -> str:

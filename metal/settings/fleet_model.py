@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from metal.settings.fleet import DestroyRule, ManagerDriver, OnLeave, PowerWish, Purpose
+from metal.settings.fleet import DestroyRule, ManagerDriver, OnLeave, OnStuck, PowerWish, Purpose
 from metal.settings.inventory_model import Model
 from metal.settings.problems import problem
 from metal.settings.values import (
     Cidr,
     Duration,
+    Flag,
     LabelKey,
     LabelValue,
     Name,
@@ -166,6 +167,8 @@ class HostIntent(Model):
     generation: Natural = 0
     hold: Reason | None = None
     labels: Labels = Field(default_factory=dict)
+    evict: Flag = False
+    on_stuck: OnStuck | None = None
 
 
 class ConsulModel(Model):
@@ -179,6 +182,7 @@ class SwarmModel(Model):
     data_path_port: Annotated[int, Field(strict=True, ge=1024, le=49151)] = 4789
     interface: Annotated[str, AfterValidator(_interface)] | None = None
     port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 2475
+    rebalance: Flag = False
 
 
 class ManagerModel(_Download):
@@ -209,6 +213,7 @@ class ClusterModel(Model):
     swarm: SwarmModel = SwarmModel()
     manager: ManagerModel = ManagerModel()
     identity: IdentityModel = IdentityModel()
+    override: list[str] = Field(default_factory=list)
 
 
 class PoolModel(Model):
@@ -221,6 +226,7 @@ class PoolModel(Model):
     max_unavailable: Positive | None = None
     on_leave: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
     on_destroy: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
+    on_stuck: OnStuck = OnStuck.WAIT
 
 
 class FleetModel(Model):

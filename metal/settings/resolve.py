@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from metal.settings.checks import purpose_of
 from metal.settings.fleet import (
@@ -13,6 +13,7 @@ from metal.settings.fleet import (
     Deadlines,
     DockerWish,
     Fleet,
+    HostFacts,
     HostWish,
     Identity,
     Limits,
@@ -51,7 +52,7 @@ def resolve(intent: Intent, inventory: Inventory, owner: str) -> Fleet:
         docker=DockerWish(**_sure(intent.docker).model_dump()),
         consul=_artifact(intent.consul) if intent.consul else None,
         unmanaged={
-            name: dataclasses.replace(facts, hold=_intent(name, intent).hold or facts.hold)
+            name: dataclasses.replace(facts, **_stance(facts, _intent(name, intent)))
             for name, facts in inventory.facts.items()
             if name not in hosts
         },
@@ -75,6 +76,7 @@ def _cluster(name: str, model: ClusterModel, intent: Intent) -> ClusterWish:
             driver, model.manager.key, None if driver is ManagerDriver.NONE else _artifact(model.manager)
         ),
         identity=Identity(**model.identity.model_dump()),
+        override=tuple(model.override),
     )
 
 
@@ -91,7 +93,7 @@ def _host(
     own = _intent(name, intent)
     cluster = clusters[pool.cluster] if pool.cluster else None
     inherited = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
-    inherited["hold"] = own.hold or facts.hold
+    inherited |= _stance(facts, own)
     return HostWish(
         **inherited,
         generation=max(pool.generation, own.generation),
@@ -106,7 +108,13 @@ def _host(
         on_leave=pool.on_leave,
         on_destroy=pool.on_destroy,
         max_unavailable=pool.max_unavailable or limits.max_unavailable,
+        pool_on_stuck=pool.on_stuck,
     )
+
+
+def _stance(facts: HostFacts, own: HostIntent) -> dict[str, Any]:
+    """What the stack adds to the inventory's word on one host."""
+    return {"hold": own.hold or facts.hold, "evict": own.evict or facts.evict, "on_stuck": own.on_stuck}
 
 
 def _intent(host: str, intent: Intent) -> HostIntent:

@@ -98,6 +98,11 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
     :raises HostError: the host is on, or may be, and does not answer.
     """
     run = site.run
+    death = site.deaths.known(wish.host)
+    if death is not None:
+        death.check_left(wish.host)
+        run.progress(f"{wish.host}: {death.how}; its engine and its keys are left as they are")
+        return
     try:
         ssh = site.ssh.connect(wish.access, deadline=run.deadline(site.fleet.deadlines.evict))
     except HostError as error:
