@@ -19,6 +19,7 @@ from metal.settings.fleet import (
     Fleet,
     HostWish,
     ManagerDriver,
+    OnStuck,
 )
 
 __all__ = [
@@ -100,7 +101,7 @@ def consul_member_inputs(host: HostWish, fleet: Fleet, cluster: ClusterWish, up:
 def swarm_node_inputs(
     host: HostWish, owner: str, cluster: ClusterWish, up: Any, consul: Any, host_key: Any
 ) -> dict[str, Any]:
-    swarm = cluster.swarm
+    swarm, on_stuck = cluster.swarm, host.on_stuck or host.pool_on_stuck
     return {
         **_host(host, owner),
         "up": up,
@@ -110,6 +111,7 @@ def swarm_node_inputs(
         "identity": rotation(cluster),
         "role": "manager" if host.is_manager else "worker",
         "labels": dict(host.labels),
+        **({} if on_stuck is OnStuck.WAIT else {"on_stuck": on_stuck.value}),
         "swarm": {
             "address_pool": swarm.address_pool,
             "subnet_size": swarm.subnet_size,
@@ -160,7 +162,9 @@ def _external(cluster: ClusterWish) -> dict[str, Any]:
 
 
 def _host(host: HostWish, owner: str) -> dict[str, Any]:
-    return {"host": host.name, "owner": owner, "hold": host.hold or "", "access": _access(host)}
+    # Only where it is so: settings that do not say it keep the inputs that they had before there was such a key.
+    evict = {"evict": True} if host.evict else {}
+    return {"host": host.name, "owner": owner, "hold": host.hold or "", "access": _access(host), **evict}
 
 
 def _chassis(host: HostWish, owner: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from metal.settings.fleet import ClusterWish, Fleet
 from providers.docker_engine import DockerEngine
 from providers.formed import SwarmFormed
 from providers.host_ready import HostReady
+from providers.rebalance import Rebalance
 from providers.swarm_node import SwarmNode
 
 __all__ = ["SwarmCluster"]
@@ -49,5 +50,13 @@ class SwarmCluster(pulumi.ComponentResource):
                     host, fleet.owner, cluster, engines[name].id, consul.members[name].id, ready[name].host_key
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
+            )
+        if cluster.swarm.rebalance:
+            # After all that joined: whoever is on hold is no place for work, and counts as new when the hold is over.
+            workers = {name: self.nodes[name].id for name in cluster.workers if not fleet.hosts[name].hold}
+            Rebalance(
+                cluster.name,
+                {**cluster_inputs(cluster, fleet.owner), "workers": workers},
+                pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from metal.errors import MetalError
+from metal.errors import HostError, HostFault, MetalError
 from metal.settings.access import Access
 from metal.settings.credentials import Credentials
 from metal.settings.fleet import Fleet
@@ -17,7 +18,70 @@ if TYPE_CHECKING:
     from metal.bmc import BmcPool
     from metal.host.ssh import SshPool
 
-__all__ = ["Site"]
+__all__ = ["Death", "Deaths", "Site"]
+
+
+@dataclass(frozen=True)
+class Death:
+    """This run's verdict that a host will not answer as itself any more.
+
+    :ivar how: as a clause that follows the host's name.
+    :ivar proven: its power is off by its BMC's word, or the user has given it up.
+    :ivar other_system: something else answers at its address, with another host key.
+    """
+
+    how: str
+    proven: bool
+    other_system: bool = False
+
+    def check_left(self, host: str) -> None:
+        """What is on the machine itself may be left as it is: it does not run, or it is gone with its system.
+
+        :raises HostError: neither is known.
+        """
+        if not (self.proven or self.other_system):
+            raise HostError(
+                f"{self.how}, so what runs there cannot be told and is not left behind unsaid",
+                fault=HostFault.UNREACHABLE,
+                host=host,
+                tried=["SSH, once for all layers of the host in this run"],
+                next_step="make it reachable, switch it off, or set lost: true in the inventory to give it up",
+            )
+
+
+@dataclass
+class _About:
+    """What is known of one host; its lock is held while somebody finds out."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    death: Death | None = None
+
+
+class Deaths:
+    """The verdicts of one run, shared by every site made from the same one."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._hosts: dict[str, _About] = {}
+
+    @contextmanager
+    def about(self, host: str) -> Iterator[_About]:
+        """What is known of a host, for one thread at a time: whoever comes second finds the first one's verdict."""
+        with self._guard:
+            found = self._hosts.setdefault(host, _About())
+        with found.lock:
+            yield found
+
+    def known(self, host: str) -> Death | None:
+        """A verdict that was come to, without waiting for one."""
+        with self._guard:
+            found = self._hosts.get(host)
+        return found.death if found is not None else None
+
+    def forget(self, host: str) -> None:
+        """The host has shown itself in a new life."""
+        with self._guard:
+            self._hosts.pop(host, None)
 
 
 class _Pools:
@@ -30,6 +94,7 @@ class _Pools:
         self._ssh: SshPool | None = None
         self._bmcs: BmcPool | None = None
         self._closed = False
+        self.deaths = Deaths()
 
     @property
     def ssh(self) -> SshPool:
@@ -97,6 +162,11 @@ class Site:
     def bmcs(self) -> BmcPool:
         """BMC sessions, shared likewise, within the fleet's limits."""
         return self._pools.bmcs
+
+    @property
+    def deaths(self) -> Deaths:
+        """Which hosts were found dead in this run, shared likewise."""
+        return self._pools.deaths
 
     def with_run(self, run: Run) -> Site:
         """The same site for another operation: same connections, own cancel and progress."""

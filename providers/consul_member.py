@@ -22,6 +22,7 @@ __all__ = ["ConsulMember"]
 
 class ConsulMemberProvider(Link):
     replaces = ("up", "cluster", "datacenter")
+    evicts = True
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/consul/{props['cluster']}"

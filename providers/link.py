@@ -17,8 +17,8 @@ from pulumi.dynamic import (
 from pulumi.output import Unknown
 
 from metal.errors import BmcFault, Cancelled, HostFault, MetalError
-from metal.plan.difference import compare, plain
-from metal.plan.leaving import Leaving
+from metal.plan.difference import compare, plain, wants_eviction
+from metal.plan.leaving import Leaving, unseen
 from providers import process
 from providers.presence import presence, presence_path
 from providers.stall import note_path, stalls
@@ -43,6 +43,8 @@ class Link(ResourceProvider):
     quiet: ClassVar[tuple[str, ...]] = ("host_key",)
     # Whether the link lives in the host's installed system, and so ends with it.
     in_system: ClassVar[bool] = True
+    # Whether the link is a membership that the living side can end for a host on hold (`evict`).
+    evicts: ClassVar[bool] = False
 
     def identity(self, props: dict[str, Any]) -> str:
         """The id, from names and life only."""
@@ -99,8 +101,13 @@ class Link(ResourceProvider):
             drifted=() if wish.get("hold") else self.drifted(seen, wish),
         )
         replaces = sorted({*verdict.replaces, *more})
+        self._say_condition(seen)
+        evicts = self.evicts and wants_eviction(seen, wish)
         return DiffResult(
-            changes=bool(replaces or verdict.updates), replaces=replaces, stables=[], delete_before_replace=True
+            changes=bool(replaces or verdict.updates or evicts),
+            replaces=replaces,
+            stables=[],
+            delete_before_replace=True,
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -115,6 +122,8 @@ class Link(ResourceProvider):
             process.load_acts()
             before = plain(olds)
             _announce(before)
+            if self.evicts and wants_eviction(before, plain(news)):
+                return UpdateResult(self._evict(plain(news), before))
             # What a hold put off has no outputs yet: its first update begins its life.
             return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
 
@@ -187,12 +196,25 @@ class Link(ResourceProvider):
         hold = wish.pop("hold", "")
         if hold:
             # Registered so that the program stays whole; the first update after the hold does what is pending.
-            return {**wish, "pending": str(hold)}
+            return {**wish, "pending": str(hold), **({"evicted": True} if wish.get("evict") and self.evicts else {})}
         made = self.act(wish, before)
         hidden = sorted(set(made) & set(wish))
         if hidden:  # an output under an input's name would show as a change for ever
             raise RuntimeError(f"{type(self).__name__}: outputs {hidden} hide inputs")
         return {**wish, **made}
+
+    def _evict(self, wish: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        """Have the living side end the membership; what is left is as if the host had never been there."""
+        self._learn(before)
+        self.undo({**wish, **before})
+        return self._carry_out(wish, {})
+
+    def _say_condition(self, seen: dict[str, Any]) -> None:
+        """What the last refresh could not see would else be said nowhere until something is to change there."""
+        host, condition = str(seen.get("host", "")), str(seen.get("condition", ""))
+        line = unseen(host, condition, in_system=self.in_system) if host and condition else None
+        if line:
+            process.say_once(f"{host} {'system' if self.in_system else 'BMC'}", line)
 
     def _hold(self, props: dict[str, Any]) -> str:
         """Why the host of this resource must not be dialled; empty where it may."""

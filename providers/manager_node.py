@@ -21,6 +21,7 @@ __all__ = ["ManagerNode"]
 
 class ManagerNodeProvider(Link):
     replaces = ("up", "cluster", "driver")
+    evicts = True
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/manager/{props['driver']}"
@@ -41,11 +42,15 @@ class ManagerNodeProvider(Link):
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.stackengine import remove_manager_node
+        from metal.cluster.swarm import refuse_needed_host
 
         site = process.site(str(props["owner"]))
         gone = is_dissolving(
             process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
         )
+        if not gone:
+            # The first link to go: refused here, nothing of the host has been taken down.
+            refuse_needed_host(site, str(props["cluster"]), str(props["host"]))
         remove_manager_node(site, _wish(props), dissolving=gone)
 
 

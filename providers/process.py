@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "authority",
     "configure",
+    "is_given_up",
     "is_lost",
     "is_silent",
     "learn_host_key",
@@ -29,6 +30,7 @@ __all__ = [
     "outlived",
     "refuse_destroy",
     "remember",
+    "say_once",
     "site",
     "warn",
 ]
@@ -40,6 +42,7 @@ _site: Site | None = None
 _asked: set[tuple[str, str]] = set()
 _pins: dict[str, str] = {}
 _silent: set[str] = set()
+_told: set[str] = set()
 
 
 def load_acts() -> None:
@@ -169,6 +172,21 @@ def is_lost(owner: str, host: str) -> bool:
     """Whether the inventory has given this host up: it will never answer again, and nothing waits for it."""
     facts = site(owner).fleet.facts(host)
     return facts is not None and facts.lost
+
+
+def is_given_up(owner: str, host: str) -> bool:
+    """Whether nobody asks this host any more, and its cluster takes out what it holds of it: lost, or evicted."""
+    facts = site(owner).fleet.facts(host)
+    return facts is not None and facts.given_up
+
+
+def say_once(subject: str, line: str) -> None:
+    """Keep a line as a warning of the resource at hand, the first time in this process that it is about `subject`."""
+    with _lock:
+        if subject in _told:
+            return
+        _told.add(subject)
+    runtime.warn(line)
 
 
 def refuse_destroy(owner: str, *, cluster: str = "") -> None:

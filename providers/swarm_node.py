@@ -23,6 +23,7 @@ __all__ = ["SwarmNode"]
 
 class SwarmNodeProvider(Link):
     replaces = ("up", "consul", "cluster")
+    evicts = True
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/swarm/{props['cluster']}"
@@ -43,7 +44,7 @@ class SwarmNodeProvider(Link):
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         left = ("membership",) if olds.get("membership") not in (None, "member") else ()
-        return (*left, *taken_away(olds, news, "keep", "availability"))
+        return (*left, *taken_away(olds, news, "keep", "availability", "on_stuck"))
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.swarm import remove_node
@@ -55,7 +56,11 @@ class SwarmNodeProvider(Link):
         # A cluster that goes away may have lost its other servers already; only the host's own agent is asked then.
         record = _record(site, props, patience=0 if gone else site.fleet.deadlines.evict)
         remove_node(
-            site, _wish(props), record, dissolving=gone, dead=process.is_lost(str(props["owner"]), str(props["host"]))
+            site,
+            _wish(props),
+            record,
+            dissolving=gone,
+            dead=process.is_given_up(str(props["owner"]), str(props["host"])),
         )
 
 
@@ -90,7 +95,7 @@ def _record(site: Site, props: dict[str, Any], *, patience: float) -> SwarmRecor
 def _wish(props: dict[str, Any]) -> NodeWish:
     from metal.cluster.swarm.wish import NodeWish
     from metal.plan.join import Role
-    from metal.settings.fleet import SwarmWish
+    from metal.settings.fleet import OnStuck, SwarmWish
 
     swarm = props["swarm"]
     return NodeWish(
@@ -108,4 +113,5 @@ def _wish(props: dict[str, Any]) -> NodeWish:
         labels={key: str(value) for key, value in props["labels"].items()},
         keep=bool(props.get("keep")),
         availability=str(props.get("availability") or "active"),
+        on_stuck=OnStuck(props.get("on_stuck") or OnStuck.WAIT),
     )

@@ -49,6 +49,7 @@ def begin_life(
         raise
     if chassis and chassis.bmc and before and before.armed == wish.life:
         _spend_override(site, chassis.bmc)
+    site.deaths.forget(wish.host)
     ledger.write(wish.host, Entry(report.generation, machine_id=report.machine_id, host_key=report.host_key))
     return report
 
@@ -78,6 +79,12 @@ def end_life(
     installed = max(known.installed if known else 0, wish.generation)
     ledger.write(wish.host, Entry(installed, wipe=wipe, machine_id=machine_id, host_key=access.host_key or ""))
     if lost:
+        return
+    death = site.deaths.known(wish.host)
+    if death is not None:
+        death.check_left(wish.host)
+        # What was found for its cluster holds here too: its claim stays on its disk, or went with its system.
+        site.run.progress(f"{wish.host}: {death.how}, so its marker is left as it is")
         return
     try:
         release_host(site, access, wish, wipe=wipe)

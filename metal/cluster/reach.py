@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from metal.errors import HostError, HostFault
+from metal.chassis.death import reach_or_fence
 from metal.host.ssh import Ssh
 from metal.settings.access import Access
-from metal.site import Site
+from metal.site import Death, Site
 
 __all__ = ["reach_leaver"]
 
-_SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
-
 
 def reach_leaver(site: Site, access: Access, *, instead: str) -> Ssh | None:
-    """The host, or None when the inventory has given it up or it does not answer within the deadline `evict`.
+    """The host, or None when the settings have given it up or this run has found it dead.
 
     :param instead: who acts for a host that does not answer, as a clause ("the ring deregisters it").
-    :raises HostError: it answers and is not to be used: key, login, host key.
+    :raises HostError: it answers and is not to be used: login refused.
     """
-    facts = site.fleet.facts(access.host)
-    if facts is not None and facts.lost:
+    found = reach_or_fence(site, access)
+    if isinstance(found, Death):
+        site.run.progress(f"{access.host}: {found.how}; {instead}")
         return None
-    try:
-        return site.ssh.connect(access, deadline=site.run.deadline(site.fleet.deadlines.evict))
-    except HostError as error:
-        if error.fault not in _SILENT:
-            raise
-        site.run.progress(f"{access.host}: does not answer; {instead}")
-        return None
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Difference", "compare", "plain"]
+__all__ = ["Difference", "compare", "plain", "wants_eviction"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ def compare(
     lives = tuple(sorted(changed & set(replaces)))
     updates = tuple(sorted(changed - set(replaces)))
     return Difference(lives, updates, "" if changed else "as wanted")
+
+
+def wants_eviction(seen: Mapping[str, Any], wish: Mapping[str, Any]) -> bool:
+    """Whether a membership of a host on hold is still to be ended by the living side; both values as :func:`plain`."""
+    return bool(wish.get("hold") and wish.get("evict") and not seen.get("evicted"))
 
 
 def _differs(old: Any, new: Any, is_unknown: Callable[[Any], bool]) -> bool:

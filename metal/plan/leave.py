@@ -39,6 +39,8 @@ class LeaveSight:
     :ivar listed: every line under this host's name.
     :ivar managers: ids of all managers in the recorded swarm; empty when none answers.
     :ivar reachable: those of them that are reachable.
+    :ivar emptied: this run has waited for the tasks of the living node: they run elsewhere, or it leaves without that.
+    :ivar proven: a dead host is known to be dead, by its BMC or by the user's word, and not only silent towards us.
     """
 
     dead: bool
@@ -49,6 +51,8 @@ class LeaveSight:
     listed: tuple[ListedNode, ...]
     managers: tuple[str, ...]
     reachable: tuple[str, ...]
+    emptied: bool = False
+    proven: bool = True
 
 
 class LeaveAct(StrEnum):
@@ -58,6 +62,7 @@ class LeaveAct(StrEnum):
     AWAIT_EMPTY = "wait until empty"
     LEAVE = "leave"  # by force: a worker by now, or the cluster goes away; confirmed by the engine
     AWAIT_DOWN = "wait until down"
+    AWAIT_FAILED = "wait until Consul calls it down"
     REMOVE = "remove"  # by force; the id names the node
 
 
@@ -75,8 +80,8 @@ class LeaveStep:
 def plan_leave(sight: LeaveSight) -> tuple[LeaveStep, ...] | Wait:
     """The steps still to do, in order; empty when the host has left.
 
-    After any of them, or after a crash, planning again gives the rest. A manager is demoted only while the others
-    keep a majority; until then the answer is :class:`Wait` (add before remove).
+    After any of them, or after a crash, planning again gives the rest. A manager is drained and demoted only while the
+    others keep a majority; until then the answer is :class:`Wait` (add before remove).
     """
     if sight.dissolving:
         return _dissolve(sight)
@@ -92,13 +97,7 @@ def plan_leave(sight: LeaveSight) -> tuple[LeaveStep, ...] | Wait:
                 return Wait(_narrow(node.id, alive, up))
             alive = [manager for manager in alive if manager != node.id]
             up = [manager for manager in up if manager != node.id]
-            steps.append(LeaveStep(LeaveAct.DEMOTE, node.id))
-            if living:
-                steps.append(LeaveStep(LeaveAct.AWAIT_WORKER, node.id))
-        if living:
-            steps += _part(node, broken=sight.state is LocalState.ERROR)
-        elif not node.down:
-            steps.append(LeaveStep(LeaveAct.AWAIT_DOWN, node.id))
+        steps += _part(node, sight) if living else _evict(node, proven=sight.proven or not sight.dead)
         steps.append(LeaveStep(LeaveAct.REMOVE, node.id))
     if _is_in(sight) and not any(step.act is LeaveAct.LEAVE for step in steps):
         steps.append(LeaveStep(LeaveAct.LEAVE, None))
@@ -114,16 +113,25 @@ def _is_in(sight: LeaveSight) -> bool:
     return not sight.dead and sight.in_cluster and sight.state not in (None, LocalState.INACTIVE)
 
 
-def _part(node: ListedNode, *, broken: bool) -> list[LeaveStep]:
-    if node.down or broken:
-        # Its tasks stay listed for a day and cannot be drained away.
-        return [LeaveStep(LeaveAct.LEAVE, None)]
-    steps = [] if node.drained else [LeaveStep(LeaveAct.DRAIN, node.id)]
-    return [
-        *steps,
-        LeaveStep(LeaveAct.AWAIT_EMPTY, node.id),
-        LeaveStep(LeaveAct.LEAVE, None),
-    ]
+def _part(node: ListedNode, sight: LeaveSight) -> list[LeaveStep]:
+    """The living node: its work first, its vote then, so that a removal that gets stuck has cost no manager."""
+    steps = []
+    # Of a node that is down or broken the tasks stay listed for a day and cannot be drained away.
+    if not (node.down or sight.state is LocalState.ERROR or sight.emptied):
+        steps = [] if node.drained else [LeaveStep(LeaveAct.DRAIN, node.id)]
+        steps.append(LeaveStep(LeaveAct.AWAIT_EMPTY, node.id))
+    if node.role is Role.MANAGER:
+        steps += [LeaveStep(LeaveAct.DEMOTE, node.id), LeaveStep(LeaveAct.AWAIT_WORKER, node.id)]
+    return [*steps, LeaveStep(LeaveAct.LEAVE, None)]
+
+
+def _evict(node: ListedNode, *, proven: bool) -> list[LeaveStep]:
+    """A node that nobody answers for. Without proof of its death a manager keeps its vote until all call it down."""
+    down = [] if node.down else [LeaveStep(LeaveAct.AWAIT_DOWN, node.id)]
+    if node.role is not Role.MANAGER:
+        return down
+    vote = LeaveStep(LeaveAct.DEMOTE, node.id)
+    return [vote, *down] if proven else [*down, LeaveStep(LeaveAct.AWAIT_FAILED, node.id), vote]
 
 
 def _narrow(node: str, managers: list[str], reachable: list[str]) -> str:

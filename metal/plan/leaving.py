@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from metal.settings.fleet import OnLeave
 
-__all__ = ["Leaving", "is_dissolving", "parting", "wipes"]
+__all__ = ["Leaving", "is_dissolving", "parting", "unseen", "wipes"]
 
 
 class Leaving(StrEnum):
@@ -31,6 +31,27 @@ def wipes(why: Leaving, *, on_leave: OnLeave, home: str, new_home: str | None) -
     :param new_home: the same of the life to come; None where there is none.
     """
     return why is Leaving.NEW_LIFE and on_leave is OnLeave.REINSTALL and new_home is not None and home != new_home
+
+
+def unseen(host: str, condition: str, *, in_system: bool) -> str | None:
+    """What to say of a host that the last refresh could not look into; None where an update follows from it anyway.
+
+    :param condition: of a link's outputs.
+    :param in_system: the link is in the host's system, not in its BMC.
+    """
+    if condition == "unclaimed" or condition.startswith("claimed by "):
+        return None
+    if not in_system:
+        return f"{host}: its BMC was not to be asked at the last refresh ({condition}); `pulumi refresh` looks again"
+    if condition in ("host key", "refused"):
+        return (
+            f"{host}: showed another host key, or refused ours, at the last refresh ({condition}). "
+            f"If its system was set up anew, raise hosts.{host}.generation: it is taken out and comes back as new"
+        )
+    return (
+        f"{host}: was not to be asked at the last refresh ({condition}); what the state says of it is older. "
+        "`pulumi refresh` looks again. If it is dead: hold it with evict: true, or take it out of its pool"
+    )
 
 
 def is_dissolving(why: Leaving, *, cluster_wanted: bool) -> bool:

@@ -20,6 +20,7 @@ class Member:
     :ivar generation: a raised one means that the host leaves, is reinstalled and comes back as new.
     :ivar down: on hold or lost; counts as failed.
     :ivar kept: its engine is left as it runs.
+    :ivar evicted: on hold, and taken out by the living members: it has no vote until it comes back.
     """
 
     address: str
@@ -29,6 +30,7 @@ class Member:
     container_manager: bool
     down: bool
     kept: bool = False
+    evicted: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Membership:
         return {
             "cluster": self.cluster,
             "birth": _spoken(asdict(self.birth), consul="own"),
-            "members": {name: _spoken(asdict(self.members[name]), kept=False) for name in sorted(self.members)},
+            "members": {
+                name: _spoken(asdict(self.members[name]), kept=False, evicted=False) for name in sorted(self.members)
+            },
         }
 
     @classmethod
@@ -96,6 +100,7 @@ class Membership:
                     container_manager=bool(member["container_manager"]),
                     down=bool(member["down"]),
                     kept=bool(member.get("kept", False)),
+                    evicted=bool(member.get("evicted", False)),
                 )
                 for name, member in data["members"].items()
             },
@@ -147,6 +152,7 @@ def membership(fleet: Fleet, cluster: str) -> Membership:
                 container_manager=host.is_container_manager,
                 down=host.hold is not None or host.lost,
                 kept=host.engine is EngineRule.KEEP,
+                evicted=host.evict,
             )
             for host in fleet.members(cluster)
         },

@@ -51,7 +51,21 @@ def summarise(old: Membership | None, new: Membership) -> tuple[str, ...]:
         if len(was) != len(will):
             grown = f"{len(was)} to {len(will)}" if old else f"{len(will)}"
             told.append(f"{words}: {grown}, {_failures(len(will))}")
+    told += _evicted(old, new)
     return tuple(told)
+
+
+def _evicted(old: Membership | None, new: Membership) -> list[str]:
+    """What carries a cluster while some of its hosts are taken out and their places kept."""
+    out = {name for name, member in new.members.items() if member.evicted}
+    if not out or out == {name for name, member in (old.members if old else {}).items() if member.evicted}:
+        return []
+    told = [f"{', '.join(sorted(out))} {'are' if len(out) > 1 else 'is'} evicted while on hold"]
+    for words, wanted in (("managers", new.managers), ("Consul servers", new.consul_servers)):
+        left = wanted - out
+        if left != wanted:
+            told.append(f"{len(left)} of {len(wanted)} {words} carry the cluster, {_failures(len(left))}")
+    return ["; ".join(told)]
 
 
 def _failures(voters: int) -> str:

@@ -44,6 +44,7 @@ def check(intent: Intent, inventory: Inventory, problems: Problems) -> None:
     for name in intent.hosts:
         if name not in inventory.files:
             problems.unknown(("hosts", name), name, inventory.files, "host in the inventory")
+        _check_evict(name, intent, inventory, problems)
     _check_daemon(intent, problems)
     homes: dict[str, str] = {}
     for name, pool in intent.pools.items():
@@ -62,6 +63,12 @@ def check(intent: Intent, inventory: Inventory, problems: Problems) -> None:
 def purpose_of(pool: PoolModel) -> Purpose | None:
     """A pool with a cluster is a swarm pool unless it says otherwise."""
     return pool.purpose or (Purpose.SWARM if pool.cluster else None)
+
+
+def _check_evict(name: str, intent: Intent, inventory: Inventory, problems: Problems) -> None:
+    own, facts = intent.hosts[name], inventory.facts.get(name)
+    if own and own.evict and not (own.hold or (facts and facts.hold)):
+        problems.add(("hosts", name, "evict"), "goes with hold only", "hold: <reason> beside it", value=True)
 
 
 def _check_daemon(intent: Intent, problems: Problems) -> None:
@@ -89,6 +96,10 @@ def _check_pool(name: str, pool: PoolModel, intent: Intent, problems: Problems) 
         problems.unknown((*path, "cluster"), pool.cluster, intent.clusters, "cluster")
     if pool.power is PowerWish.OFF and purpose not in (Purpose.FREE, None):
         problems.add((*path, "power"), f"does not go with purpose {purpose}", "off for purpose free only", value="off")
+    if "on_stuck" in pool.model_fields_set and purpose not in (Purpose.SWARM, None):
+        problems.add(
+            (*path, "on_stuck"), f"is about leaving a swarm and does nothing for purpose {purpose}", "purpose swarm"
+        )
     if pool.labels and purpose not in (Purpose.SWARM, None):
         problems.add((*path, "labels"), f"are node labels and do nothing for purpose {purpose}", "purpose swarm")
 

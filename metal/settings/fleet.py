@@ -27,6 +27,7 @@ __all__ = [
     "ManagerDriver",
     "ManagerWish",
     "OnLeave",
+    "OnStuck",
     "PowerWish",
     "Purpose",
     "ReadyFloors",
@@ -73,6 +74,14 @@ class Availability(StrEnum):
     ACTIVE = "active"
     PAUSE = "pause"
     DRAIN = "drain"
+
+
+class OnStuck(StrEnum):
+    """What a removal does when its drain deadline has passed and work is still on the node."""
+
+    WAIT = "wait"
+    FORCE = "force"
+    STOP = "stop"
 
 
 class DestroyRule(StrEnum):
@@ -172,6 +181,7 @@ class SwarmWish:
     :ivar subnet_size: prefix length of one overlay network.
     :ivar interface: interface whose address is advertised; None means the host's inventory address.
     :ivar port: the client port with mutual TLS on managers.
+    :ivar rebalance: services that would gain are spread anew after workers have joined.
     """
 
     address_pool: str = "10.0.0.0/8"
@@ -179,6 +189,7 @@ class SwarmWish:
     data_path_port: int = 4789
     interface: str | None = None
     port: int = 2475
+    rebalance: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +230,7 @@ class ClusterWish:
     :ivar workers: every other host of the cluster's swarm pools.
     :ivar consul_servers: the rest of the cluster runs client agents; empty with an external Consul.
     :ivar container_managers: nodes of the container manager's ring; empty for driver `none`.
+    :ivar override: names of rules that are waived for this cluster.
     """
 
     name: str
@@ -230,6 +242,7 @@ class ClusterWish:
     consul: ConsulWish
     manager: ManagerWish
     identity: Identity
+    override: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -249,6 +262,8 @@ class HostFacts:
     :ivar lost: will never answer again; the living side evicts it.
     :ivar protected: refuses removal and reinstall.
     :ivar blank: nothing on its disks is worth looking for before a first install.
+    :ivar evict: on hold and taken out of its cluster by the living side; only with `hold`.
+    :ivar on_stuck: what this stack says of this one host; None where it leaves that to the pool.
     """
 
     name: str
@@ -262,6 +277,13 @@ class HostFacts:
     lost: bool
     protected: bool
     blank: bool
+    evict: bool = field(default=False, kw_only=True)
+    on_stuck: OnStuck | None = field(default=None, kw_only=True)
+
+    @property
+    def given_up(self) -> bool:
+        """Nobody asks the host itself: what its cluster holds of it, the living side takes out."""
+        return self.lost or self.evict
 
 
 @dataclass(frozen=True)
@@ -273,6 +295,7 @@ class HostWish(HostFacts):
     :ivar labels: swarm node labels, pool and host merged, host wins.
     :ivar max_unavailable: hosts of its pool that may be disrupted at once.
     :ivar engine: ours, or kept as it runs.
+    :ivar pool_on_stuck: what its pool says of a drain that gets stuck.
     """
 
     generation: int
@@ -289,6 +312,7 @@ class HostWish(HostFacts):
     max_unavailable: int
     engine: EngineRule = EngineRule.MANAGED
     availability: Availability = Availability.ACTIVE
+    pool_on_stuck: OnStuck = field(default=OnStuck.WAIT, kw_only=True)
 
     @property
     def life(self) -> str:

@@ -9,13 +9,23 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from metal.settings.external import Agents
-from metal.settings.fleet import Availability, DestroyRule, EngineRule, ManagerDriver, OnLeave, PowerWish, Purpose
+from metal.settings.fleet import (
+    Availability,
+    DestroyRule,
+    EngineRule,
+    ManagerDriver,
+    OnLeave,
+    OnStuck,
+    PowerWish,
+    Purpose,
+)
 from metal.settings.inventory_model import Model
 from metal.settings.problems import problem
 from metal.settings.values import (
     Address,
     Cidr,
     Duration,
+    Flag,
     LabelKey,
     LabelValue,
     Name,
@@ -169,6 +179,8 @@ class HostIntent(Model):
     generation: Natural = 0
     hold: Reason | None = None
     labels: Labels = Field(default_factory=dict)
+    evict: Flag = False
+    on_stuck: OnStuck | None = None
 
 
 def _api(value: str) -> str:
@@ -201,6 +213,7 @@ class SwarmModel(Model):
     data_path_port: Annotated[int, Field(strict=True, ge=1024, le=49151)] = 4789
     interface: Annotated[str, AfterValidator(_interface)] | None = None
     port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 2475
+    rebalance: Flag = False
 
 
 class ManagerModel(_Download):
@@ -231,6 +244,7 @@ class ClusterModel(Model):
     swarm: SwarmModel = SwarmModel()
     manager: ManagerModel = ManagerModel()
     identity: IdentityModel = IdentityModel()
+    override: list[str] = Field(default_factory=list)
 
 
 class PoolModel(Model):
@@ -245,6 +259,7 @@ class PoolModel(Model):
     on_destroy: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
     engine: EngineRule = Field(default=EngineRule.MANAGED, description="keep: the engine is left as it runs")
     availability: Availability = Field(default=Availability.ACTIVE, description="of the pool's swarm nodes")
+    on_stuck: OnStuck = OnStuck.WAIT
 
 
 class FleetModel(Model):

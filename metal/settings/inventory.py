@@ -111,6 +111,8 @@ def _resolve(
     bmc = _bmc(name, host, part, problems)
     if host.hold and host.lost:
         problems.add(("hosts", name), "is on hold and lost at once", "one of the two", file=part.file)
+    if host.evict and not host.hold:
+        problems.add(("hosts", name, "evict"), "goes with hold only", "hold: <reason> beside it", file=part.file)
     if len(problems.lines) > before:
         return None
     return HostFacts(
@@ -125,6 +127,7 @@ def _resolve(
         lost=host.lost,
         protected=host.protected,
         blank=_first(host.blank, part.defaults.blank),
+        evict=host.evict,
     )
 
 

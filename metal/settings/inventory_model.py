@@ -91,6 +91,7 @@ class HostModel(Model):
     rack: Text | None = None
     host_key: HostKey | None = None
     hold: Reason | None = None
+    evict: Flag = False
     lost: Flag = False
     protected: Flag = False
     blank: Flag | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from metal.settings.checks import purpose_of
 from metal.settings.external import ExternalConsul
@@ -14,6 +14,7 @@ from metal.settings.fleet import (
     Deadlines,
     DockerWish,
     Fleet,
+    HostFacts,
     HostWish,
     Identity,
     Limits,
@@ -59,7 +60,7 @@ def resolve(intent: Intent, inventory: Inventory, owner: str) -> Fleet:
         docker=DockerWish(**_sure(intent.docker).model_dump()),
         consul=_artifact(intent.consul) if intent.consul else None,
         unmanaged={
-            name: dataclasses.replace(facts, hold=_intent(name, intent).hold or facts.hold)
+            name: dataclasses.replace(facts, **_stance(facts, _intent(name, intent)))
             for name, facts in inventory.facts.items()
             if name not in hosts
         },
@@ -85,6 +86,7 @@ def _cluster(name: str, model: ClusterModel, intent: Intent) -> ClusterWish:
             driver, model.manager.key, None if driver is ManagerDriver.NONE else _artifact(model.manager)
         ),
         identity=Identity(**model.identity.model_dump()),
+        override=tuple(model.override),
     )
 
 
@@ -101,7 +103,7 @@ def _host(
     own = _intent(name, intent)
     cluster = clusters[pool.cluster] if pool.cluster else None
     inherited = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
-    inherited["hold"] = own.hold or facts.hold
+    inherited |= _stance(facts, own)
     return HostWish(
         **inherited,
         generation=max(pool.generation, own.generation),
@@ -118,6 +120,7 @@ def _host(
         max_unavailable=pool.max_unavailable or limits.max_unavailable,
         engine=pool.engine,
         availability=pool.availability,
+        pool_on_stuck=pool.on_stuck,
     )
 
 
@@ -129,6 +132,11 @@ def _external(model: ExternalConsulModel) -> ExternalConsul:
         servers=tuple(model.servers),
         credentials=model.credentials or "",
     )
+
+
+def _stance(facts: HostFacts, own: HostIntent) -> dict[str, Any]:
+    """What the stack adds to the inventory's word on one host."""
+    return {"hold": own.hold or facts.hold, "evict": own.evict or facts.evict, "on_stuck": own.on_stuck}
 
 
 def _intent(host: str, intent: Intent) -> HostIntent:

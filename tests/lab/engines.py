@@ -74,6 +74,9 @@ class MemoryRecord:
     def complete(self, host: str, swarm: str, *, replacing: BirthRecord | None) -> bool:
         return self._set(BirthRecord(host, swarm), replacing)
 
+    def gossip(self, host: str) -> str:
+        return ""
+
     def forget(self, *, replacing: BirthRecord) -> bool:
         return self._set(None, replacing)
 

@@ -78,6 +78,9 @@ class ReachedRecord:
     def complete(self, host: str, swarm: str, *, replacing: BirthRecord | None) -> bool:
         return self._ask(lambda record: record.complete(host, swarm, replacing=replacing))
 
+    def gossip(self, host: str) -> str:
+        return self._ask(lambda record: record.gossip(host))
+
     def forget(self, *, replacing: BirthRecord) -> bool:
         return self._ask(lambda record: record.forget(replacing=replacing))
 
@@ -87,6 +90,8 @@ class ReachedRecord:
             patience = self._patience or self._site.fleet.deadlines.evict
             with living_api(self._site, self._wish, deadline=self._site.run.deadline(patience)) as api:
                 return call(self._record(api))
+        if self._is_gone():
+            return self._ask_others(call)
         try:
             deadline = self._site.run.deadline(_OWN_SECONDS)
             with member_api(self._site, self._wish, self._wish.host, deadline=deadline) as api:
@@ -94,6 +99,14 @@ class ReachedRecord:
         except (HostError, ClusterError):
             if not self._patience and self._wish.external is None:
                 raise
+        return self._ask_others(call)
+
+    def _is_gone(self) -> bool:
+        """The host is not to be asked: given up, or found dead in this run."""
+        facts = self._site.fleet.facts(self._wish.host)
+        return bool(facts and facts.given_up) or self._site.deaths.known(self._wish.host) is not None
+
+    def _ask_others(self, call: Callable[[ConsulRecord], T]) -> T:
         with living_api(
             self._site,
             self._wish,

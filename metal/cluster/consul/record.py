@@ -47,6 +47,11 @@ class ConsulRecord:
             return False
         return bool(self._api.delete(f"kv/{self._key}", cas=str(index)))
 
+    def gossip(self, host: str) -> str:
+        """The state of the host's serf check, gossip's own word; empty where the catalogue has no such host."""
+        checks = self._api.get(f"health/node/{host}") or []
+        return next((str(check["Status"]) for check in checks if check["CheckID"] == "serfHealth"), "")
+
     def _read(self) -> tuple[BirthRecord | None, int]:
         answer = self._api.get(f"kv/{self._key}", consistent="")
         if not answer:

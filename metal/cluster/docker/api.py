@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -137,6 +138,31 @@ class DockerApi:
     def tasks(self, node: str) -> list[Mapping[str, Any]]:
         """The tasks that the managers have put on a node, finished ones too."""
         return self._list("/tasks", params={"filters": f'{{"node":["{node}"]}}'})
+
+    def service_tasks(self, services: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Every task of those services, finished ones too."""
+        return self._list("/tasks", params={"filters": json.dumps({"service": list(services)})}) if services else []
+
+    def services(self) -> list[Mapping[str, Any]]:
+        """Every service of the swarm; only a manager answers."""
+        return self._list("/services")
+
+    def service(self, service: str) -> Mapping[str, Any] | None:
+        """One service by id; None when it is gone."""
+        try:
+            return self._object("GET", f"/services/{service}")
+        except EngineRefused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def service_update(self, service: str, version: int, spec: Mapping[str, Any]) -> None:
+        """Replace a service's spec, if its version is still the given one."""
+        self._call("POST", f"/services/{service}/update", params={"version": str(version)}, body=spec)
+
+    def containers(self) -> list[Mapping[str, Any]]:
+        """The containers that run on this engine, a swarm's among them."""
+        return self._list("/containers/json")
 
     def service_name(self, service: str) -> str:
         """A service's name, or its id when it is gone."""

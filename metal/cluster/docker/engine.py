@@ -104,6 +104,11 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
     if wish.keep:
         run.progress(f"{wish.host}: its engine was kept as it ran, and goes on running")
         return
+    death = site.deaths.known(wish.host)
+    if death is not None:
+        death.check_left(wish.host)
+        run.progress(f"{wish.host}: {death.how}; its engine and its keys are left as they are")
+        return
     try:
         ssh = site.ssh.connect(wish.access, deadline=run.deadline(site.fleet.deadlines.evict))
     except HostError as error:

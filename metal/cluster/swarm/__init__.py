@@ -2,8 +2,10 @@
 
 from metal.cluster.swarm.formed import FormedReport, wait_formed
 from metal.cluster.swarm.leave import remove_node
+from metal.cluster.swarm.needed import refuse_needed_host
 from metal.cluster.swarm.node import ensure_node
 from metal.cluster.swarm.observe import observe_node
+from metal.cluster.swarm.rebalance import rebalance
 from metal.cluster.swarm.record import SwarmRecord
 from metal.cluster.swarm.wish import NodeReport, NodeSeen, NodeWish
 
@@ -15,6 +17,8 @@ __all__ = [
     "SwarmRecord",
     "ensure_node",
     "observe_node",
+    "rebalance",
+    "refuse_needed_host",
     "remove_node",
     "wait_formed",
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["HOST_LABEL", "merged_labels", "wanted_labels"]
+__all__ = ["DRAINED_LABEL", "HOST_LABEL", "merged_labels", "wanted_labels"]
 
 HOST_LABEL = "metalswarm.host"
+# On a node that a removal of ours has drained: the availability it had before.
+DRAINED_LABEL = "metalswarm.drained"
 # Remembers which labels came from the settings, so that one that is taken out there goes away here.
 _KEYS_LABEL = "metalswarm.labels"
 
@@ -18,6 +20,6 @@ def wanted_labels(wanted: Mapping[str, str], host: str) -> dict[str, str]:
 
 def merged_labels(found: Mapping[str, str], wanted: Mapping[str, str], host: str) -> dict[str, str]:
     """Return all labels the node shall have: ours as wanted, other people's as found."""
-    ours_before = {*found.get(_KEYS_LABEL, "").split(","), HOST_LABEL, _KEYS_LABEL}
+    ours_before = {*found.get(_KEYS_LABEL, "").split(","), HOST_LABEL, DRAINED_LABEL, _KEYS_LABEL}
     others = {key: value for key, value in found.items() if key not in ours_before}
     return {**others, **wanted_labels(wanted, host)}

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from metal.chassis.death import reach_or_fence
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.swarm_port import remove_swarm_port
-from metal.cluster.swarm.drain import TasksLeft, await_empty
 from metal.cluster.swarm.entry import leave
-from metal.cluster.swarm.listed import await_node, demote, remove, set_availability
+from metal.cluster.swarm.listed import await_node, demote, remove
 from metal.cluster.swarm.living import LivingManagers
+from metal.cluster.swarm.parting import await_failed, await_parting, take_work
 from metal.cluster.swarm.patience import before_demotion, patience
 from metal.cluster.swarm.record import SwarmRecord
 from metal.cluster.swarm.turn import turn
 from metal.cluster.swarm.view import Local, Node, View, observe_local, observe_view
 from metal.cluster.swarm.wish import NodeWish
-from metal.errors import Cancelled, ClusterError, HostError, HostFault, MetalError
+from metal.errors import Cancelled, ClusterError, MetalError
 from metal.host.service import observe_unit
 from metal.host.ssh import Ssh
 from metal.plan.join import BirthRecord, LocalState, Role
 from metal.plan.leave import LeaveAct, LeaveSight, LeaveStep, ListedNode, plan_leave
 from metal.plan.verdict import Wait
-from metal.site import Site
+from metal.site import Death, Site
 from metal.waiting import Deadline, Pending, wait_until
 
 __all__ = ["remove_node"]
@@ -34,15 +36,18 @@ _Living = tuple[DockerApi, View] | None
 def remove_node(
     site: Site, wish: NodeWish, record: SwarmRecord | None, *, dissolving: bool = False, dead: bool = False
 ) -> None:
-    """Take the host out of the swarm: demoted, drained, left, forgotten by id. Succeeds when it is already out.
+    """Take the host out of the swarm: drained, demoted, left, forgotten by id. Succeeds when it is already out.
 
-    A manager goes only after every other wanted manager is healthy and while the rest keep a majority. A host that does
-    not answer within the deadline `evict` is evicted from the living side.
+    Its work runs elsewhere before anything else is taken; what is stuck at the deadline `drain` is dealt with as the
+    settings say (`on_stuck`). A manager goes only after every other wanted manager is healthy and while the rest keep a
+    majority. A host that does not answer within the deadline `evict` is fenced and evicted from the living side; a
+    manager whose death is not proven only when swarm and Consul call it down.
 
     :param record: where the swarm's identity is kept; None only where the whole cluster and its Consul are gone.
     :param dissolving: the whole cluster goes away: nobody is drained or waited for, and the record goes with the last.
     :param dead: it is known already that the host will not answer.
     :raises ClusterError: not in time; names the tasks that are still there, or what it waited for.
+    :raises PlanRefused: services may run on no other node, and it does not come back.
     """
     if record is None and not dissolving:
         raise ValueError("the record is needed to tell the swarm of a cluster that stays")
@@ -58,19 +63,19 @@ class _Leaver:
         self.host = wish.host
         self.ssh: Ssh | None = None
         self.engine = False
+        self.proven = True
+        self.emptied = False
         self.unanswered: Deadline | None = None
         self.living = LivingManagers(site, wish.cluster, host=wish.host, access=wish.access, peers=wish.peers)
 
     def reach(self) -> None:
         """Connect, or come to the verdict that the host is dead; anything else that is wrong with it is an error."""
-        limits = self.site.fleet.deadlines
-        try:
-            self.ssh = self.site.ssh.connect(self.wish.access, deadline=self.site.run.deadline(limits.evict))
-        except HostError as error:
-            if error.fault not in (HostFault.UNREACHABLE, HostFault.TIMEOUT):
-                raise
-            self.site.run.progress(f"{self.host}: does not answer; the living side removes it")
+        found = reach_or_fence(self.site, self.wish.access)
+        if isinstance(found, Death):
+            self.site.run.progress(f"{self.host}: {found.how}; the living side removes it")
+            self.proven = found.proven
             return
+        self.ssh = found
         # A host that never had an engine, or whose engine is already stopped for good, is in no swarm.
         self.engine = observe_unit(self.ssh, "docker.service").up
 
@@ -98,18 +103,19 @@ class _Leaver:
             planned = self._plan(record, local, found)
             if isinstance(planned, Pending) or not planned:
                 return planned if isinstance(planned, Pending) else self._close(record)
-            # Those of a cluster that goes away leave together: one that stays behind without a leader answers slowly.
-            if not any(step.act in _DEMOTION for step in planned):
-                self._carry_out(planned, api, local, found, deadline)
-                return Pending("left")
+            # Only what touches the managers needs the turn; a long drain must not keep the others waiting. Those of a
+            # cluster that goes away leave together: one that stays behind without a leader answers slowly.
+            if planned[0].act not in _DEMOTION:
+                self._carry_out(_head(planned), api, local, found, deadline)
+                return Pending("left" if planned[-1] in _head(planned) else "looks again before the next step")
         mine = turn(self.site.fleet.owner, self.wish.cluster, host=self.host, deadline=deadline)
         with mine, self._look() as (api, record, local, found):
             again = self._plan(record, local, found)
             if isinstance(again, Pending) or not again:
                 return again if isinstance(again, Pending) else self._close(record)
-            # Only what touches the managers needs the turn; a long drain must not keep the others waiting.
-            last = max((index for index, step in enumerate(again) if step.act in _DEMOTION), default=-1)
-            self._carry_out(again[: last + 1], api, local, found, deadline)
+            if again[0].act not in _DEMOTION:
+                return Pending("the cluster changed meanwhile")
+            self._carry_out(_head(again), api, local, found, deadline)
             return Pending("demoted")
 
     def _plan(self, record: BirthRecord | None, local: Local | None, found: _Living) -> tuple[LeaveStep, ...] | Pending:
@@ -128,6 +134,8 @@ class _Leaver:
                 listed=_listed(view, self.host),
                 managers=view.managers if view else (),
                 reachable=view.reachable if view else (),
+                emptied=self.emptied,
+                proven=self.proven,
             )
         )
         if isinstance(planned, Wait):
@@ -189,9 +197,12 @@ class _Leaver:
             elif step.act is LeaveAct.AWAIT_WORKER:
                 self._await_worker(api, deadline=whole.within(limits.swarm))
             elif step.act is LeaveAct.DRAIN:
-                set_availability(manager, node, "drain", deadline=whole.within(limits.swarm), host=self.host)
+                take_work(self.site, self.wish, manager, node, deadline=whole.within(limits.swarm))
             elif step.act is LeaveAct.AWAIT_EMPTY:
-                self._await_empty(manager, node)
+                await_parting(self.site, self.wish, manager, api, node)
+                self.emptied = True
+            elif step.act is LeaveAct.AWAIT_FAILED:
+                await_failed(self.site, self.record, self.host)
             elif step.act is LeaveAct.AWAIT_DOWN:
                 await_node(
                     manager,
@@ -225,15 +236,6 @@ class _Leaver:
             host=self.host,
             passing=(EngineSilent, EngineUnready),
         )
-
-    def _await_empty(self, manager: DockerApi, node: str) -> None:
-        try:
-            deadline = self.site.run.deadline(self.site.fleet.deadlines.drain)
-            await_empty(manager, node, deadline=deadline, host=self.host)
-        except TasksLeft as stuck:
-            if not self.wish.force_drain:
-                raise
-            self.site.run.progress(f"{self.host}: leaves with tasks still there, as asked: {stuck.seen}")
 
     @contextmanager
     def _look(self) -> Iterator[tuple[DockerApi | None, BirthRecord | None, Local | None, _Living]]:
@@ -277,6 +279,12 @@ class _Leaver:
             except MetalError as error:
                 self.site.run.progress(f"{self.host}: the record cannot be removed any more ({error.what})")
         return True
+
+
+def _head(steps: tuple[LeaveStep, ...]) -> tuple[LeaveStep, ...]:
+    """The first steps, as far as they all need the managers' turn or all do not."""
+    needs = steps[0].act in _DEMOTION
+    return tuple(itertools.takewhile(lambda step: (step.act in _DEMOTION) == needs, steps))
 
 
 def _listed(view: View | None, host: str) -> tuple[ListedNode, ...]:

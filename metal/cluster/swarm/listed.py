@@ -12,7 +12,7 @@ from metal.plan.join import Role
 from metal.plan.majority import may_remove
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["ask_role", "await_node", "demote", "prune", "remove", "set_availability", "set_labels"]
+__all__ = ["ask_role", "await_node", "change", "demote", "prune", "remove", "set_availability", "set_labels"]
 
 # While a leader is elected every call is refused; that passes or ends at the deadline.
 _PASSING = (EngineSilent, EngineUnready)
@@ -20,17 +20,17 @@ _PASSING = (EngineSilent, EngineUnready)
 
 def set_labels(api: DockerApi, node: Node, labels: Mapping[str, str], *, deadline: Deadline, host: str) -> None:
     """Make the node's labels exactly `labels`."""
-    _change(api, node.id, {"Labels": dict(labels)}, deadline=deadline, host=host)
+    change(api, node.id, {"Labels": dict(labels)}, deadline=deadline, host=host)
 
 
 def set_availability(api: DockerApi, node: str, availability: str, *, deadline: Deadline, host: str) -> None:
     """:param availability: active, pause or drain."""
-    _change(api, node, {"Availability": availability}, deadline=deadline, host=host)
+    change(api, node, {"Availability": availability}, deadline=deadline, host=host)
 
 
 def ask_role(api: DockerApi, node: str, role: Role, *, deadline: Deadline, host: str) -> None:
     """Ask for a role; the node has it later."""
-    _change(api, node, {"Role": role.value}, deadline=deadline, host=host)
+    change(api, node, {"Role": role.value}, deadline=deadline, host=host)
 
 
 def demote(api: DockerApi, view: View, node: str, *, deadline: Deadline, host: str) -> None:
@@ -140,7 +140,7 @@ def prune(api: DockerApi, node: str, *, left: bool = False, deadline: Deadline, 
     remove(api, node, deadline=deadline, host=host)
 
 
-def _change(api: DockerApi, node: str, wanted: Mapping[str, Any], *, deadline: Deadline, host: str) -> None:
+def change(api: DockerApi, node: str, wanted: Mapping[str, Any], *, deadline: Deadline, host: str) -> None:
     """Change some fields of a node's spec; repeats when somebody else changed it in between."""
 
     def probe() -> bool | Pending:

@@ -122,7 +122,8 @@ class LivingManagers:
                 return
             asked.add(left[0])
             facts = self._site.fleet.facts(left[0])
-            if (facts and (facts.hold or facts.lost)) or self._silent.get(left[0], 0) > now:
+            gone = self._site.deaths.known(left[0]) is not None
+            if gone or (facts and (facts.hold or facts.lost)) or self._silent.get(left[0], 0) > now:
                 continue
             yield left[0]
 

@@ -25,5 +25,8 @@ class SwarmRecord(Protocol):
     def complete(self, host: str, swarm: str, *, replacing: BirthRecord | None) -> bool:
         """Write the id of the swarm that runs on `host`."""
 
+    def gossip(self, host: str) -> str:
+        """What the store's own gossip says of a host: passing or critical; empty where it does not know the host."""
+
     def forget(self, *, replacing: BirthRecord) -> bool:
         """Remove the record: the swarm it names is gone for good."""

@@ -10,7 +10,7 @@ from typing import Any
 from metal.errors import PlanRefused
 from metal.plan.join import Role
 from metal.settings.access import Access
-from metal.settings.fleet import SwarmWish
+from metal.settings.fleet import OnStuck, SwarmWish
 
 __all__ = ["NodeReport", "NodeSeen", "NodeWish"]
 
@@ -22,9 +22,9 @@ class NodeWish:
     :ivar labels: node labels; labels that others set on the node are left alone.
     :ivar swarm: the swarm's own settings; those that exist at its birth only are used by the founder.
     :ivar peers: further hosts, by inventory name, that may be managers of the swarm now.
-    :ivar force_drain: leave at the drain deadline although tasks are still there.
     :ivar keep: its engine is left as it runs; the swarm's port is offered only where the engine was ours before.
     :ivar availability: active, pause or drain.
+    :ivar on_stuck: what its pool said in the last update of a drain that gets stuck.
     """
 
     host: str
@@ -34,9 +34,9 @@ class NodeWish:
     swarm: SwarmWish
     labels: Mapping[str, str] = field(default_factory=dict)
     peers: tuple[str, ...] = ()
-    force_drain: bool = False
     keep: bool = False
     availability: str = "active"
+    on_stuck: OnStuck = OnStuck.WAIT
 
     @property
     def advertise(self) -> str:

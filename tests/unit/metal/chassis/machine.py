@@ -13,6 +13,7 @@ from metal.host.marker import Marker, MarkerState
 from metal.plan.boot import MarkerSight
 from metal.settings.access import Access, BmcAddress, BmcProtocol
 from metal.settings.fleet import OnLeave, PowerWish
+from metal.site import Deaths
 
 __all__ = ["ACCESS", "BMC", "OWNER", "Machine", "Pools", "marker", "wish"]
 
@@ -90,6 +91,7 @@ class Session:
 @dataclass
 class Pools:
     bmcs: Machine
+    deaths: Deaths = field(default_factory=Deaths)
 
 
 def wish(**changes: object) -> ChassisWish:
