@@ -6,6 +6,7 @@ from one that was taken away.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from metal.plan.quorum import membership
@@ -25,8 +26,15 @@ __all__ = [
 ]
 
 
-def boot_device_inputs(host: HostWish, owner: str) -> dict[str, Any]:
-    return {**_chassis(host, owner), "home": host.cluster or host.purpose.value}
+def boot_device_inputs(host: HostWish, owner: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """:param overrides: rules that the host's cluster waives."""
+    wanted = {**_chassis(host, owner), "home": host.cluster or host.purpose.value}
+    # Left out where there is nothing to say, so that a chain made before these keys stays as it is.
+    if host.serial or host.uuid or host.macs:
+        wanted["expect"] = _identity(host)
+    if "identity" in overrides:
+        wanted["override"] = ["identity"]
+    return wanted
 
 
 def power_inputs(host: HostWish, owner: str, up: Any) -> dict[str, Any]:
@@ -42,7 +50,7 @@ def host_ready_inputs(host: HostWish, fleet: Fleet, up: Any) -> dict[str, Any]:
         "home": host.cluster or host.purpose.value,
         "on_leave": host.on_leave.value,
         "on_destroy": host.on_destroy.value,
-        "expect": {"serial": host.serial or "", "uuid": host.uuid or "", "macs": list(host.macs)},
+        "expect": _identity(host),
         "floors": {
             "os": list(fleet.ready.os),
             "clock_skew": fleet.ready.clock_skew,
@@ -124,7 +132,9 @@ def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:
 
 
 def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
-    return {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
+    wanted = {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
+    # Left out where nothing is waived, so that a plan made before there were overrides stays as it is.
+    return {**wanted, "override": list(cluster.override)} if cluster.override else wanted
 
 
 def rotation(cluster: ClusterWish) -> dict[str, int]:
@@ -146,6 +156,10 @@ def _chassis(host: HostWish, owner: str) -> dict[str, Any]:
         "on_leave": host.on_leave.value,
         "on_destroy": host.on_destroy.value,
     }
+
+
+def _identity(host: HostWish) -> dict[str, Any]:
+    return {"serial": host.serial or "", "uuid": host.uuid or "", "macs": list(host.macs)}
 
 
 def _access(host: HostWish) -> dict[str, Any]:

@@ -15,6 +15,8 @@ _SILENT = (HostFault.UNREACHABLE, HostFault.TIMEOUT)
 def reach_leaver(site: Site, access: Access, *, instead: str) -> Ssh | None:
     """The host, or None when the inventory has given it up or it does not answer within the deadline `evict`.
 
+    None too where other metal stands in its place by now.
+
     :param instead: who acts for a host that does not answer, as a clause ("the ring deregisters it").
     :raises HostError: it answers and is not to be used: key, login, host key.
     """
@@ -24,7 +26,7 @@ def reach_leaver(site: Site, access: Access, *, instead: str) -> Ssh | None:
     try:
         return site.ssh.connect(access, deadline=site.run.deadline(site.fleet.deadlines.evict))
     except HostError as error:
-        if error.fault not in _SILENT:
+        if error.fault not in _SILENT and not site.is_gone(access.host, error):
             raise
         site.run.progress(f"{access.host}: does not answer; {instead}")
         return None

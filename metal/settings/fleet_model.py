@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from metal.settings.fleet import DestroyRule, ManagerDriver, OnLeave, PowerWish, Purpose
 from metal.settings.inventory_model import Model
+from metal.settings.overrides import OVERRIDES
 from metal.settings.problems import problem
 from metal.settings.values import (
     Cidr,
@@ -209,6 +210,9 @@ class ClusterModel(Model):
     swarm: SwarmModel = SwarmModel()
     manager: ManagerModel = ManagerModel()
     identity: IdentityModel = IdentityModel()
+    override: list[Annotated[str, WithJsonSchema({"enum": list(OVERRIDES)})]] = Field(
+        default_factory=list, description="rules that are waived, by name"
+    )
 
 
 class PoolModel(Model):

@@ -75,6 +75,7 @@ def _cluster(name: str, model: ClusterModel, intent: Intent) -> ClusterWish:
             driver, model.manager.key, None if driver is ManagerDriver.NONE else _artifact(model.manager)
         ),
         identity=Identity(**model.identity.model_dump()),
+        override=tuple(sorted(model.override)),
     )
 
 

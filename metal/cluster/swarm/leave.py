@@ -67,7 +67,8 @@ class _Leaver:
         try:
             self.ssh = self.site.ssh.connect(self.wish.access, deadline=self.site.run.deadline(limits.evict))
         except HostError as error:
-            if error.fault not in (HostFault.UNREACHABLE, HostFault.TIMEOUT):
+            silent = error.fault in (HostFault.UNREACHABLE, HostFault.TIMEOUT)
+            if not silent and not self.site.is_gone(self.host, error):
                 raise
             self.site.run.progress(f"{self.host}: does not answer; the living side removes it")
             return
