@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from metal.plan.override import gives_up
 from metal.plan.quorum import membership
 from metal.settings.fleet import Artifact, ClusterWish, DockerWish, Fleet, HostWish, ManagerDriver
 
@@ -21,6 +22,7 @@ __all__ = [
     "host_ready_inputs",
     "manager_node_inputs",
     "power_inputs",
+    "reborn",
     "rotation",
     "swarm_node_inputs",
 ]
@@ -125,6 +127,16 @@ def manager_node_inputs(host: HostWish, owner: str, cluster: ClusterWish, up: An
         "key": cluster.manager.key if cluster.manager.driver is not ManagerDriver.NONE else "",
         "artifact": _artifact(cluster.manager.artifact),
     }
+
+
+def reborn(cluster: ClusterWish, fleet: Fleet, voters: Sequence[str], host: str) -> dict[str, str]:
+    """What a host follows where the only voter's life is given up with what it holds: it has to join anew.
+
+    A key for those that follow, and only while `last` is waived: no plan without it changes.
+    """
+    if len(voters) != 1 or host in voters or not gives_up(cluster.override, voters, voters[0]):
+        return {}
+    return {"reborn": f"{voters[0]}/{fleet.hosts[voters[0]].life}"}
 
 
 def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:

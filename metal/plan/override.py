@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from metal.plan.quorum import Membership, Refusal, Rule, refusals
 
-__all__ = ["Judgement", "judge", "waives"]
+__all__ = ["Judgement", "gives_up", "judge", "waives"]
 
 # Judged elsewhere: by a host's own check, or against the living cluster. Whether they are of use is not known here.
 _ELSEWHERE = (Rule.IDENTITY, Rule.NEEDED)
@@ -41,6 +41,11 @@ def judge(old: Membership | None, new: Membership, overrides: Collection[str] = 
         waived=tuple(refusal for refusal in found if refusal.rule in overrides),
         idle=tuple(idle),
     )
+
+
+def gives_up(overrides: Collection[str], wanted: Collection[str], host: str) -> bool:
+    """Whether what the only wanted voter holds is given up: nobody else can take it over, and `last` says so."""
+    return waives(overrides, Rule.LAST) and set(wanted) == {host}
 
 
 def waives(overrides: Collection[str], rule: Rule) -> bool:

@@ -22,6 +22,7 @@ class NodeWish:
     :ivar labels: node labels; labels that others set on the node are left alone.
     :ivar swarm: the swarm's own settings; those that exist at its birth only are used by the founder.
     :ivar peers: further hosts, by inventory name, that may be managers of the swarm now.
+    :ivar former: id of a swarm that is given up: a node found in it leaves it for the recorded one.
     :ivar force_drain: leave at the drain deadline although tasks are still there.
     """
 
@@ -33,6 +34,7 @@ class NodeWish:
     labels: Mapping[str, str] = field(default_factory=dict)
     peers: tuple[str, ...] = ()
     force_drain: bool = False
+    former: str | None = None
 
     @property
     def advertise(self) -> str:
