@@ -7,25 +7,25 @@ from typing import Annotated
 
 import typer
 
-from metal.errors import SettingsError
-from metal.settings.load import validate_file
+from metal.settings.validate import validate_files
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command(help="Check stack files (Pulumi.<stack>.yaml) and inventory files; lists every problem.")
+@app.command(
+    help="Check stack files (Pulumi.<stack>.yaml), files that they include, and inventory files; lists every problem. "
+    "Given several stack files, it also finds servers that two of them claim."
+)
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="stack files or inventory files")],
+    files: Annotated[list[Path], typer.Argument(help="stack files, included files or inventory files")],
     root: Annotated[
         Path | None, typer.Option(help="the project's folder; else the nearest one above a file with a Pulumi.yaml")
     ] = None,
 ) -> None:
-    wrong = 0
-    for file in files:
-        try:
-            typer.echo(f"{file}: {validate_file(file, root=root)}")
-        except SettingsError as error:
-            wrong += 1
-            typer.echo(f"{file}: {error}", err=True)
-    if wrong:
+    checked, claims = validate_files(files, root=root)
+    for file in checked:
+        typer.echo(f"{file.path}: {file.error or file.says}", err=file.error is not None)
+    for claim in claims:
+        typer.echo(claim, err=True)
+    if claims or any(file.error for file in checked):
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.inputs import cluster_inputs, consul_member_inputs, rotation
+from components.inputs import cluster_inputs, consul_member_inputs, reborn, rotation
 from metal.settings.fleet import ClusterWish, DestroyRule, Fleet
 from providers.cluster_identity import ClusterIdentity
 from providers.cluster_plan import ClusterPlan
@@ -46,13 +46,17 @@ class ConsulCluster(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[self.plan]),
         )
         self.members: dict[str, ConsulMember] = {}
-        for name in cluster.hosts:
+        # The servers first: where the only one is reborn, the others wait for it.
+        for name in sorted(cluster.hosts, key=lambda name: not fleet.hosts[name].is_consul_server):
             host = fleet.hosts[name]
             # Servers form the cluster that the barrier waits for; only clients may wait for the barrier.
             first: list[pulumi.Resource] = [self.plan] if host.is_consul_server else [self.plan, self.formed]
+            again = reborn(cluster, fleet, cluster.consul_servers, name)
+            if again:
+                first.append(self.members[cluster.consul_servers[0]])
             self.members[name] = ConsulMember(
                 name,
-                consul_member_inputs(host, fleet, cluster, ready[name].id, ready[name].host_key),
+                {**consul_member_inputs(host, fleet, cluster, ready[name].id, ready[name].host_key), **again},
                 pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
             )
         self.register_outputs({})

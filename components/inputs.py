@@ -6,8 +6,10 @@ from one that was taken away.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from metal.plan.override import gives_up
 from metal.plan.quorum import membership
 from metal.settings.external import Agents
 from metal.settings.fleet import (
@@ -31,13 +33,21 @@ __all__ = [
     "host_ready_inputs",
     "manager_node_inputs",
     "power_inputs",
+    "reborn",
     "rotation",
     "swarm_node_inputs",
 ]
 
 
-def boot_device_inputs(host: HostWish, owner: str) -> dict[str, Any]:
-    return {**_chassis(host, owner), "home": host.cluster or host.purpose.value}
+def boot_device_inputs(host: HostWish, owner: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """:param overrides: rules that the host's cluster waives."""
+    wanted = {**_chassis(host, owner), "home": host.cluster or host.purpose.value}
+    # Left out where there is nothing to say, so that a chain made before these keys stays as it is.
+    if host.serial or host.uuid or host.macs:
+        wanted["expect"] = _identity(host)
+    if "identity" in overrides:
+        wanted["override"] = ["identity"]
+    return wanted
 
 
 def power_inputs(host: HostWish, owner: str, up: Any) -> dict[str, Any]:
@@ -53,7 +63,7 @@ def host_ready_inputs(host: HostWish, fleet: Fleet, up: Any) -> dict[str, Any]:
         "home": host.cluster or host.purpose.value,
         "on_leave": host.on_leave.value,
         "on_destroy": host.on_destroy.value,
-        "expect": {"serial": host.serial or "", "uuid": host.uuid or "", "macs": list(host.macs)},
+        "expect": _identity(host),
         "floors": {
             "os": list(fleet.ready.os),
             "clock_skew": fleet.ready.clock_skew,
@@ -138,12 +148,24 @@ def manager_node_inputs(host: HostWish, owner: str, cluster: ClusterWish, up: An
     }
 
 
+def reborn(cluster: ClusterWish, fleet: Fleet, voters: Sequence[str], host: str) -> dict[str, str]:
+    """What a host follows where the only voter's life is given up with what it holds: it has to join anew.
+
+    A key for those that follow, and only while `last` is waived: no plan without it changes.
+    """
+    if len(voters) != 1 or host in voters or not gives_up(cluster.override, voters, voters[0]):
+        return {}
+    return {"reborn": f"{voters[0]}/{fleet.hosts[voters[0]].life}"}
+
+
 def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:
     return {"owner": owner, "cluster": cluster.name}
 
 
 def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
-    return {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
+    wanted = {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
+    # Left out where nothing is waived, so that a plan made before there were overrides stays as it is.
+    return {**wanted, "override": list(cluster.override)} if cluster.override else wanted
 
 
 def rotation(cluster: ClusterWish) -> dict[str, int]:
@@ -177,6 +199,10 @@ def _chassis(host: HostWish, owner: str) -> dict[str, Any]:
         "on_leave": host.on_leave.value,
         "on_destroy": host.on_destroy.value,
     }
+
+
+def _identity(host: HostWish) -> dict[str, Any]:
+    return {"serial": host.serial or "", "uuid": host.uuid or "", "macs": list(host.macs)}
 
 
 def _access(host: HostWish) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class ReadyHost(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(parent=self, protect=host.protected)
         # No property edge: a change of what it waits for is no new life of the host.
         first = pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=list(after)))
-        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner), first)
+        overrides = fleet.clusters[host.cluster].override if host.cluster else ()
+        boot = BootDevice(host.name, boot_device_inputs(host, fleet.owner, overrides), first)
         power = Power(host.name, power_inputs(host, fleet.owner, boot.id), own)
         self.ready: HostReady | None = None
         if host.power is PowerWish.ON:

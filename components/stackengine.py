@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.inputs import cluster_inputs, manager_node_inputs
+from components.inputs import cluster_inputs, manager_node_inputs, reborn
 from components.swarm_cluster import SwarmCluster
 from metal.settings.fleet import ClusterWish, Fleet
 from providers.formed import RingFormed
@@ -37,12 +37,17 @@ class StackEngine(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self.nodes: dict[str, ManagerNode] = {}
-        for name in cluster.hosts:
+        # The ring first: where its only member is reborn, the others wait for it.
+        for name in sorted(cluster.hosts, key=lambda name: not fleet.hosts[name].is_container_manager):
             host = fleet.hosts[name]
             first: list[pulumi.Resource] = [] if host.is_container_manager else [self.formed]
+            again = reborn(cluster, fleet, cluster.container_managers, name)
+            if again:
+                first.append(self.nodes[cluster.container_managers[0]])
+            told = manager_node_inputs(host, fleet.owner, cluster, swarm.nodes[name].id, ready[name].host_key)
             self.nodes[name] = ManagerNode(
                 name,
-                manager_node_inputs(host, fleet.owner, cluster, swarm.nodes[name].id, ready[name].host_key),
+                {**told, **again},
                 pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
             )
         self.register_outputs({})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.consul_cluster import ConsulCluster
-from components.inputs import cluster_inputs, swarm_node_inputs
+from components.inputs import cluster_inputs, reborn, swarm_node_inputs
 from metal.settings.fleet import ClusterWish, Fleet
 from providers.docker_engine import DockerEngine
 from providers.formed import SwarmFormed
@@ -44,11 +44,17 @@ class SwarmCluster(pulumi.ComponentResource):
             host = fleet.hosts[name]
             # Managers form the swarm that the barrier waits for; only workers may wait for the barrier.
             first: list[pulumi.Resource] = [consul.plan] if host.is_manager else [consul.plan, self.formed]
+            # The store that knows the swarm, or the swarm itself; managers come before workers here.
+            again = reborn(cluster, fleet, cluster.consul_servers, name)
+            if swarm := reborn(cluster, fleet, cluster.managers, name):
+                first.append(self.nodes[cluster.managers[0]])
+                again = swarm
+            told = swarm_node_inputs(
+                host, fleet.owner, cluster, engines[name].id, consul.members[name].id, ready[name].host_key
+            )
             self.nodes[name] = SwarmNode(
                 name,
-                swarm_node_inputs(
-                    host, fleet.owner, cluster, engines[name].id, consul.members[name].id, ready[name].host_key
-                ),
+                {**told, **again},
                 pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
             )
         if cluster.swarm.rebalance:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ class Death:
 
     :ivar how: as a clause that follows the host's name.
     :ivar proven: its power is off by its BMC's word, or the user has given it up.
-    :ivar other_system: something else answers at its address, with another host key.
+    :ivar other_system: something else answers at its address, with another host key, or takes its name by the settings.
     """
 
     how: str
@@ -144,14 +144,24 @@ class Site:
     run: Run
     _pools: _Pools = field(repr=False, compare=False)
     _pins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    _replaced: Collection[str] = field(default=(), repr=False, compare=False)
 
     @classmethod
-    def open(cls, fleet: Fleet, credentials: Credentials, run: Run, *, pins: Mapping[str, str] | None = None) -> Site:
+    def open(
+        cls,
+        fleet: Fleet,
+        credentials: Credentials,
+        run: Run,
+        *,
+        pins: Mapping[str, str] | None = None,
+        replaced: Collection[str] = (),
+    ) -> Site:
         """A site without any connection yet; they are made when first used.
 
         :param pins: host keys seen at first contact and kept since, by host name; may grow while the site is open.
+        :param replaced: hosts under whose name this run puts other metal; may grow likewise.
         """
-        return cls(fleet, credentials, run, _Pools(fleet, credentials), {} if pins is None else pins)
+        return cls(fleet, credentials, run, _Pools(fleet, credentials), {} if pins is None else pins, replaced)
 
     @property
     def ssh(self) -> SshPool:
@@ -184,6 +194,18 @@ class Site:
             )
         access = facts.access
         return access if access.host_key else replace(access, host_key=self._pins.get(host))
+
+    def is_replaced(self, host: str) -> bool:
+        """Whether this run puts other metal under the host's name."""
+        return host in self._replaced
+
+    def is_gone(self, host: str, error: HostError) -> bool:
+        """Whether an error of reaching a host's old system only says that other metal has taken its place.
+
+        Nobody answers, or somebody else does: another key is shown, or ours does not open.
+        """
+        faults = (HostFault.UNREACHABLE, HostFault.TIMEOUT, HostFault.HOST_KEY, HostFault.AUTH)
+        return self.is_replaced(host) and error.fault in faults
 
     def close(self) -> None:
         """End every connection. Safe to call twice; also called for a site made by :meth:`with_run`, it ends all."""

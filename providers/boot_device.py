@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import Resource
+from pulumi.dynamic import CheckFailure, Resource
 
+from metal.plan.identity import is_replaced, refuse_other_metal
 from metal.plan.leaving import Leaving
+from metal.plan.override import waives
+from metal.plan.quorum import Rule
 from metal.settings.fleet import OnLeave
 from providers import process
 from providers.chassis_wish import chassis_wish
@@ -29,16 +32,30 @@ class BootDeviceProvider(Link):
         owner = str(props["owner"])
         site, wish = process.site(owner), chassis_wish(props)
         if "installed" in before:
-            report = keep_boot(site, wish, int(before["installed"]))
+            report = keep_boot(site, wish, int(before["installed"]), guid=str(before.get("bmc_guid") or ""))
         else:
             report = arm_boot(site, wish, process.ledger(owner))
-        return {"device": report.device, "installed": report.installed}
+        return {"device": report.device, "installed": report.installed, "bmc_guid": report.guid}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.chassis.boot import lasting_device
 
         wish = chassis_wish(props)
         return {"device": lasting_device(process.site(wish.owner), wish.bmc)} if wish.bmc else {}
+
+    def refusals(self, olds: dict[str, Any], news: dict[str, Any]) -> list[CheckFailure]:
+        if news.get("hold"):
+            return []
+        if is_replaced(olds, news):
+            process.note_replaced(str(news["host"]))
+        refused = refuse_other_metal(olds, news)
+        if refused is None:
+            return []
+        if waives(news.get("override", ()), Rule.IDENTITY):
+            process.warn(f"identity overridden: {refused.reason}")
+            return []
+        # Named after no property: the engine would print its value before the reason.
+        return [CheckFailure("", f"{refused.reason}; {refused.next_step}")]
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         return ("device",) if olds.get("device", "default") != "default" else ()
@@ -58,14 +75,18 @@ class BootDeviceProvider(Link):
             process.ledger(wish.owner),
             installed=int(props["installed"]),
             superseded=process.leaving(wish.host) is Leaving.NEW_LIFE,
+            guid=str(props.get("bmc_guid") or ""),
         )
 
 
 class BootDevice(Resource, module="metalswarm", name="BootDevice"):
-    """Outputs: `device` (lasting boot device), `installed` (generation of the installed system)."""
+    """Outputs: `device` (lasting boot device), `installed` (generation of the installed system), `bmc_guid` (whose
+    BMC it is, at any address)."""
 
     device: pulumi.Output[str]
     installed: pulumi.Output[int]
+    bmc_guid: pulumi.Output[str]
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(BootDeviceProvider(), name, {**props, "device": None, "installed": None}, opts)
+        computed = dict.fromkeys(("device", "installed", "bmc_guid"))
+        super().__init__(BootDeviceProvider(), name, {**props, **computed}, opts)

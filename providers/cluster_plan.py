@@ -7,7 +7,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, Resource
 
-from metal.plan.quorum import Membership, refusals
+from metal.plan.override import judge
+from metal.plan.quorum import Membership
 from metal.plan.summary import summarise
 from providers.link import Link
 from providers.server import runtime
@@ -26,8 +27,20 @@ class ClusterPlanProvider(Link):
         old = Membership.from_dict(olds["membership"]) if olds.get("membership") else None
         for line in summarise(old, new):
             runtime.progress(f"{news['cluster']}: {line}")
+        judged = judge(old, new, news.get("override", ()))
+        for waived in judged.waived:
+            runtime.warn(f"{news['cluster']}: {waived.rule} overridden: {waived.reason}")
+        for idle in judged.idle:
+            runtime.warn(
+                f"{news['cluster']}: override {idle} waives nothing of this change; "
+                f"take it out of clusters.{news['cluster']}.override"
+            )
         # Named after no property: the engine would print the whole membership before the reason.
-        return [CheckFailure("", str(refusal)) for refusal in refusals(old, new)]
+        return [CheckFailure("", str(refusal)) for refusal in judged.refused]
+
+    def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
+        # Left out of the inputs when it is empty; taking the last one back is a change all the same.
+        return ("override",) if olds.get("override") and "override" not in news else ()
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         return {}
@@ -37,7 +50,10 @@ class ClusterPlanProvider(Link):
 
 
 class ClusterPlan(Resource, module="metalswarm", name="ClusterPlan"):
-    """Inputs: `membership`. A change of it is refused at preview, in words, where it is not safe."""
+    """Inputs: `membership`, and `override` where rules are waived.
+
+    A change is refused at preview, in words, where it is not safe.
+    """
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(ClusterPlanProvider(), name, dict(props), opts)

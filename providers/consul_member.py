@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import is_dissolving
+from metal.plan.leaving import Leaving, is_dissolving
+from metal.plan.override import gives_up
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
@@ -16,6 +17,7 @@ from providers.link import Link
 
 if TYPE_CHECKING:
     from metal.cluster.consul.wish import MemberWish
+    from metal.site import Site
 
 __all__ = ["ConsulMember"]
 
@@ -49,7 +51,7 @@ class ConsulMemberProvider(Link):
         gone = is_dissolving(
             process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
         )
-        remove_member(site, _wish(props), dissolving=gone)
+        remove_member(site, _wish(props), dissolving=gone or _gives_up(site, props))
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
@@ -60,6 +62,13 @@ class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(ConsulMemberProvider(), name, {**props, "node_id": None, "membership": None}, opts)
+
+
+def _gives_up(site: Site, props: dict[str, Any]) -> bool:
+    """Whether the cluster's only server begins a new life, and what it holds goes with the old one."""
+    host, wanted = str(props["host"]), site.fleet.clusters.get(str(props["cluster"]))
+    new_life = process.leaving(host) is Leaving.NEW_LIFE
+    return wanted is not None and new_life and gives_up(wanted.override, wanted.consul_servers, host)
 
 
 def _wish(props: dict[str, Any]) -> MemberWish:

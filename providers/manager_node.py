@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import is_dissolving
+from metal.plan.leaving import Leaving, is_dissolving
+from metal.plan.override import gives_up
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
@@ -48,10 +49,13 @@ class ManagerNodeProvider(Link):
         gone = is_dissolving(
             process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
         )
+        host, wanted = str(props["host"]), site.fleet.clusters.get(str(props["cluster"]))
+        new_life = process.leaving(host) is Leaving.NEW_LIFE
+        given_up = wanted is not None and new_life and gives_up(wanted.override, wanted.container_managers, host)
         if not gone:
             # The first link to go: refused here, nothing of the host has been taken down.
-            refuse_needed_host(site, str(props["cluster"]), str(props["host"]))
-        remove_manager_node(site, _wish(props), dissolving=gone)
+            refuse_needed_host(site, str(props["cluster"]), host)
+        remove_manager_node(site, _wish(props), dissolving=gone or given_up)
 
 
 class ManagerNode(Resource, module="metalswarm", name="ManagerNode"):

@@ -22,9 +22,12 @@ class PowerProvider(Link):
         return f"{props['host']}/{props['life']}/power"
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-        from metal.chassis.power import reach_power
+        from metal.chassis.power import keep_power, reach_power
 
         wish = chassis_wish(props)
+        if "state" in before:
+            moved = (before.get("bmc") or {}) != (props.get("bmc") or {})
+            return {"state": keep_power(process.site(wish.owner), wish, moved=moved)}
         return {"state": reach_power(process.site(wish.owner), wish, process.ledger(wish.owner))}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:

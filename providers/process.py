@@ -26,6 +26,7 @@ __all__ = [
     "leaving",
     "ledger",
     "load_acts",
+    "note_replaced",
     "note_silent",
     "outlived",
     "refuse_destroy",
@@ -43,6 +44,7 @@ _asked: set[tuple[str, str]] = set()
 _pins: dict[str, str] = {}
 _silent: set[str] = set()
 _told: set[str] = set()
+_replaced: set[str] = set()
 
 
 def load_acts() -> None:
@@ -88,7 +90,8 @@ def site(owner: str) -> Site:
                 raise SettingsError(["metalswarm:fleet: is missing; allowed: the fleet document"])
             fleet = load_fleet(json.loads(text), root=Path.cwd(), owner=owner)
             run = Run(cancel=runtime.cancel_event(), progress=runtime.progress)
-            _site = Site.open(fleet, Credentials.from_config(_config, os.environ), run, pins=_pins)
+            credentials = Credentials.from_config(_config, os.environ)
+            _site = Site.open(fleet, credentials, run, pins=_pins, replaced=_replaced)
             runtime.at_exit(_site.close)
         return _site
 
@@ -141,6 +144,12 @@ def learn_host_key(host: str, key: object, *, current: bool) -> None:
             _pins[host] = key
         else:
             _pins.setdefault(host, key)
+
+
+def note_replaced(host: str) -> None:
+    """The settings of this run put other metal under the host's name: what was there is taken down as it can be."""
+    with _lock:
+        _replaced.add(host)
 
 
 def note_silent(host: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import is_dissolving
+from metal.plan.leaving import Leaving, is_dissolving
+from metal.plan.override import gives_up
 from providers import process
 from providers.access import pinned_access
 from providers.external_consul import external_consul
@@ -32,7 +34,13 @@ class SwarmNodeProvider(Link):
         from metal.cluster.swarm import ensure_node
 
         site = process.site(str(props["owner"]))
-        report = ensure_node(site, _wish(props), _record(site, props, patience=site.fleet.deadlines.consul))
+        # Only where the only manager was given up is the swarm of the last run one to be left for another.
+        former = str(before.get("swarm_id") or "") if props.get("reborn") else ""
+        report = ensure_node(
+            site,
+            replace(_wish(props), former=former or None),
+            _record(site, props, patience=site.fleet.deadlines.consul),
+        )
         return {"swarm_id": report.swarm, "node_id": report.node, "endpoint": report.endpoint, "membership": "member"}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
@@ -55,13 +63,15 @@ class SwarmNodeProvider(Link):
         )
         # A cluster that goes away may have lost its other servers already; only the host's own agent is asked then.
         record = _record(site, props, patience=0 if gone else site.fleet.deadlines.evict)
-        remove_node(
-            site,
-            _wish(props),
-            record,
-            dissolving=gone,
-            dead=process.is_given_up(str(props["owner"]), str(props["host"])),
+        host = str(props["host"])
+        wanted = site.fleet.clusters.get(str(props["cluster"]))
+        give_up = (
+            wanted is not None
+            and process.leaving(host) is Leaving.NEW_LIFE
+            and gives_up(wanted.override, wanted.managers, host)
         )
+        dead = process.is_given_up(str(props["owner"]), host)
+        remove_node(site, _wish(props), record, dissolving=gone, dead=dead, give_up=give_up)
 
 
 class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):

@@ -79,5 +79,8 @@ class Bmc(Protocol):
     def identity(self) -> BmcIdentity:
         """Manufacturer, product and firmware."""
 
+    def guid(self) -> str:
+        """What tells this BMC's machine from every other one, at any address; empty where the BMC gives nothing."""
+
     def close(self) -> None:
         """Free the session on the BMC; never raises."""

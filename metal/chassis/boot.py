@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from metal.bmc.protocol import BootTarget, Power
 from metal.chassis.ledger import Ledger
 from metal.chassis.observe import observe_marker, observe_power
+from metal.chassis.retire import retire_metal
 from metal.chassis.wish import ChassisWish
 from metal.errors import HostError, HostFault
 from metal.plan.boot import BootSight, Decision, Install, Keep, MarkerSight, Probe, Refuse, decide_again, decide_boot
+from metal.plan.identity import other_bmc
+from metal.plan.override import waives
+from metal.plan.quorum import Rule
 from metal.settings.access import BmcAddress
 from metal.settings.fleet import PowerWish
 from metal.site import Site
@@ -24,10 +28,12 @@ class BootReport:
 
     :ivar device: the lasting boot device; always `default`: one-shot overrides are no state.
     :ivar installed: generation of the system that this life boots; 0 where it is taken as it is.
+    :ivar guid: which machine the BMC belongs to; empty where it does not tell.
     """
 
     device: str
     installed: int
+    guid: str = ""
 
 
 def observe_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, probed: bool = False) -> BootSight:
@@ -66,24 +72,29 @@ def arm_boot(site: Site, wish: ChassisWish, ledger: Ledger) -> BootReport:
         _probe(site, wish)
         sight = observe_boot(site, wish, ledger, probed=True)
         decision = decide_boot(sight)
-    installing = _set_device(site, wish, sight, decision)
+    installing, guid = _set_device(site, wish, sight, decision)
     # The ledger learns of an install only when the new system has shown itself; until then a crash arms it again.
     ledger.note_boot(wish.host, wish.life, installing=installing)
-    return BootReport("default", wish.generation if installing else _installed(sight))
+    return BootReport("default", wish.generation if installing else _installed(sight), guid)
 
 
-def keep_boot(site: Site, wish: ChassisWish, installed: int) -> BootReport:
+def keep_boot(site: Site, wish: ChassisWish, installed: int, *, guid: str = "") -> BootReport:
     """Within a life nothing is decided anew: only a lasting boot device goes back to its default.
 
     A pending one-shot stays: it may be the install that begins this life.
 
     :param installed: as the life began.
+    :param guid: of the machine that it began on; empty where that is not known.
+    :raises HostError: NOT_OURS: the BMC belongs to another machine; nothing was changed on it.
     """
     if wish.bmc:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
+            seen = bmc.guid()
+            _check_same(site, wish, guid, seen)
+            guid = seen or guid
             if not bmc.boot_device().once:
                 bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
-    return BootReport("default", installed)
+    return BootReport("default", installed, guid)
 
 
 def boot_again(site: Site, wish: ChassisWish, ledger: Ledger) -> bool:
@@ -103,13 +114,22 @@ def boot_again(site: Site, wish: ChassisWish, ledger: Ledger) -> bool:
     return True
 
 
-def disarm_boot(site: Site, wish: ChassisWish, ledger: Ledger, *, installed: int, superseded: bool) -> None:
+def disarm_boot(
+    site: Site, wish: ChassisWish, ledger: Ledger, *, installed: int, superseded: bool, guid: str = ""
+) -> None:
     """End a life: boot device back to its default. What is known of the host is forgotten with its last life.
+
+    Metal that another one takes the place of is switched off instead, as far as its own BMC can be told apart.
 
     :param installed: generation that the life which ends has reported.
     :param superseded: another life of ours follows.
+    :param guid: which machine that life began on; empty where that is not known.
     :raises BmcError: the BMC does not answer, unless the inventory says `lost: true`.
     """
+    if site.is_replaced(wish.host):
+        retire_metal(site, wish, guid)
+        ledger.forget(wish.host)
+        return
     if wish.bmc and not wish.lost:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
             bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
@@ -126,18 +146,38 @@ def lasting_device(site: Site, bmc: BmcAddress) -> str:
     return "default" if device.once else device.target.value
 
 
-def _set_device(site: Site, wish: ChassisWish, sight: BootSight, decision: Decision) -> bool:
-    """Refuse, or set the boot device that was decided on; True when it is an install."""
+def _check_same(site: Site, wish: ChassisWish, known: str, seen: str) -> None:
+    assert wish.bmc is not None
+    other = other_bmc(known, seen, address=wish.bmc.address)
+    if other is None:
+        return
+    if waives(site.fleet.overrides_of(wish.host), Rule.IDENTITY):
+        site.run.progress(f"{wish.host}: identity overridden: {other.reason}")
+        return
+    raise HostError(
+        f"{other.reason}; nothing was changed on it",
+        fault=HostFault.NOT_OURS,
+        host=wish.host,
+        tried=("login to the BMC, which tells whose it is",),
+        seen=f"GUID {seen}",
+        next_step=other.next_step,
+    )
+
+
+def _set_device(site: Site, wish: ChassisWish, sight: BootSight, decision: Decision) -> tuple[bool, str]:
+    """Refuse, or set the boot device that was decided on; whether it is an install, and the BMC's GUID."""
     if isinstance(decision, Refuse):
         raise HostError(
             decision.reason, fault=HostFault.NOT_OURS, host=wish.host, seen=_seen(sight), next_step=decision.next_step
         )
     installing = isinstance(decision, Install)
     site.run.progress(f"{wish.host}: {decision.reason}{': installing' if installing else ''}")
+    guid = ""
     if wish.bmc:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
+            guid = bmc.guid()
             bmc.set_boot_device(BootTarget.PXE if installing else BootTarget.DEFAULT, once=installing, efi=False)
-    return installing
+    return installing, guid
 
 
 def _probe(site: Site, wish: ChassisWish) -> None:

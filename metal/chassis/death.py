@@ -33,7 +33,12 @@ def reach_or_fence(site: Site, access: Access) -> Ssh | Death:
         try:
             return site.ssh.connect(access, deadline=site.run.deadline(site.fleet.deadlines.evict))
         except HostError as error:
-            if error.fault is HostFault.HOST_KEY and error.host == host and error.seen:
+            if site.is_gone(host, error):
+                # What the inventory says of its BMC is about the new metal; that one is not to be switched off for it.
+                known.death = Death(
+                    f"other metal takes its name ({error.seen or error.what})", proven=False, other_system=True
+                )
+            elif error.fault is HostFault.HOST_KEY and error.host == host and error.seen:
                 known.death = Death(
                     f"another system answers in its place ({error.seen})", proven=False, other_system=True
                 )

@@ -75,6 +75,11 @@ def end_life(
     :raises HostError: it is on, or may be, and cannot be reached: a claim must not be left behind unsaid.
     """
     # Another workstation may have begun this life: what is remembered here is what the state says, not an older line.
+    if site.is_replaced(wish.host):
+        # What is remembered is about the metal that goes; the next life begins on disks that nobody has looked at.
+        ledger.forget(wish.host)
+        _release_former(site, access, wish)
+        return
     known = ledger.read(wish.host)
     installed = max(known.installed if known else 0, wish.generation)
     ledger.write(wish.host, Entry(installed, wipe=wipe, machine_id=machine_id, host_key=access.host_key or ""))
@@ -94,6 +99,16 @@ def end_life(
             return
         error.next_step = "make it reachable, switch it off, or set lost: true in the inventory to give it up"
         raise
+
+
+def _release_former(site: Site, access: Access, wish: ReadyWish) -> None:
+    """Release the old metal's marker where it still answers, for whoever uses that server next."""
+    try:
+        release_host(site, access, wish, wipe=True)
+    except HostError as error:
+        if not site.is_gone(wish.host, error):
+            raise
+        site.run.progress(f"{wish.host}: the old system does not answer; its marker stays on its disk")
 
 
 def _spend_override(site: Site, bmc: BmcAddress) -> None:

@@ -14,7 +14,7 @@ from metal.settings.fleet import OnLeave, PowerWish
 from metal.site import Site
 from metal.waiting import Pending, wait_until
 
-__all__ = ["reach_power", "read_power", "release_power"]
+__all__ = ["keep_power", "reach_power", "read_power", "release_power"]
 
 # How long a system is given to stop in order before its power is cut.
 SOFT_OFF = 30.0
@@ -24,6 +24,26 @@ def read_power(site: Site, bmc: BmcAddress) -> str:
     """`on` or `off`, as the BMC says now."""
     with site.bmcs.open(bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
         return session.power().value
+
+
+def keep_power(site: Site, wish: ChassisWish, *, moved: bool) -> str:
+    """Within a life: have the wanted state, and leave a network boot that waits alone: this life's own is long spent.
+
+    :param moved: the BMC is found elsewhere, or by another login, than in the last run. Then nothing is switched, and
+        what is found is reported; the next run mends it, when it is settled whose BMC that is.
+    :returns: the state now, `on` or `off`.
+    """
+    if wish.bmc is None:
+        return PowerWish.ON.value
+    with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.power)) as bmc:
+        now = bmc.power()
+        if moved:
+            return now.value
+        if wish.power is PowerWish.ON and now is Power.OFF:
+            bmc.power_on()
+        elif wish.power is PowerWish.OFF and now is Power.ON:
+            bmc.power_off(soft=SOFT_OFF)
+    return wish.power.value
 
 
 def reach_power(site: Site, wish: ChassisWish, ledger: Ledger) -> str:

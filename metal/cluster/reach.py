@@ -13,6 +13,8 @@ __all__ = ["reach_leaver"]
 def reach_leaver(site: Site, access: Access, *, instead: str) -> Ssh | None:
     """The host, or None when the settings have given it up or this run has found it dead.
 
+    None too where other metal stands in its place by now.
+
     :param instead: who acts for a host that does not answer, as a clause ("the ring deregisters it").
     :raises HostError: it answers and is not to be used: login refused.
     """

@@ -111,11 +111,14 @@ def decide_restart(host: str, voters: Voters) -> Proceed | Wait:
     return Proceed(f"{len(others)} of {len(voters.all)} servers stay healthy")
 
 
-def decide_removal(host: str, voters: Voters, *, wanted: frozenset[str], dead: bool) -> Proceed | Wait | Refuse:
+def decide_removal(
+    host: str, voters: Voters, *, wanted: frozenset[str], dead: bool, waived: bool = False
+) -> Proceed | Wait | Refuse:
     """Whether a server may leave the raft.
 
     :param wanted: the servers that the settings want and that may be dialled; they must vote first (add before remove).
     :param dead: it does not answer.
+    :param waived: the rule `quorum` is: nobody waits for servers that are missing, and the majority may go.
     """
     if not wanted - {host}:
         return Refuse(
@@ -123,6 +126,8 @@ def decide_removal(host: str, voters: Voters, *, wanted: frozenset[str], dead: b
             "name another server in clusters.<name>.consul.servers first, or remove the whole cluster",
         )
     missing = sorted((wanted - {host}) - voters.healthy)
+    if waived:
+        return Proceed("quorum is overridden")
     if missing and not dead:
         return Wait(f"{', '.join(missing)} must be a healthy voter first")
     alive = voters.healthy - {host} if dead else voters.healthy

@@ -71,6 +71,7 @@ class JoinSight:
     :ivar reachable: those of them that are reachable.
     :ivar listed: whether the recorded swarm lists `node_id`; None when no manager answers.
     :ivar stale: ids that the recorded swarm lists under this host's name, apart from `node_id`.
+    :ivar former: id of a swarm that is given up.
     :ivar error_seconds: how long the engine has been seen in error.
     """
 
@@ -87,6 +88,7 @@ class JoinSight:
     listed: bool | None = None
     stale: tuple[str, ...] = ()
     error_seconds: float = 0.0
+    former: str | None = None
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -163,6 +165,10 @@ def decide_join(sight: JoinSight) -> JoinMove:
     if sight.record is None or sight.record.swarm is None:
         return _record(sight)
     if sight.cluster_id is not None and sight.cluster_id != sight.record.swarm:
+        if sight.cluster_id == sight.former:
+            if not sight.reachable:
+                return Wait(f"no manager of the swarm {sight.record.swarm} can be reached")
+            return LeaveThenJoin("its swarm was given up with its only manager", sight.wanted, sight.stale)
         return Refuse(
             f"is in another swarm ({sight.cluster_id}, wanted {sight.record.swarm})",
             "if that one is given up, run there: docker swarm leave --force; then run the same command again",

@@ -32,6 +32,7 @@ class LeaveSight:
     """What is known at this moment.
 
     :ivar dead: this run's verdict that the host will not answer; the living side evicts it.
+    :ivar give_up: where it is the last manager, the swarm ends with it.
     :ivar dissolving: the whole cluster goes away, so nobody drains or hands over.
     :ivar state: None for a dead host.
     :ivar node_id: this engine's id in its swarm.
@@ -53,6 +54,7 @@ class LeaveSight:
     reachable: tuple[str, ...]
     emptied: bool = False
     proven: bool = True
+    give_up: bool = False
 
 
 class LeaveAct(StrEnum):
@@ -83,7 +85,7 @@ def plan_leave(sight: LeaveSight) -> tuple[LeaveStep, ...] | Wait:
     After any of them, or after a crash, planning again gives the rest. A manager is drained and demoted only while the
     others keep a majority; until then the answer is :class:`Wait` (add before remove).
     """
-    if sight.dissolving:
+    if sight.dissolving or (sight.give_up and sight.managers == (sight.node_id,)):
         return _dissolve(sight)
     if sight.listed and not sight.reachable:
         return Wait("no manager can be reached to remove it")

@@ -21,6 +21,8 @@ class Member:
     :ivar down: on hold or lost; counts as failed.
     :ivar kept: its engine is left as it runs.
     :ivar evicted: on hold, and taken out by the living members: it has no vote until it comes back.
+    :ivar held: on hold: nothing about it changes.
+    :ivar rack: its failure domain; empty where none is given.
     """
 
     address: str
@@ -31,6 +33,13 @@ class Member:
     down: bool
     kept: bool = False
     evicted: bool = False
+    held: bool = False
+    rack: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; what is left out has its default, so that a new field changes no plan that does not use it."""
+        optional = ("kept", "evicted", "held", "rack")
+        return {key: value for key, value in asdict(self).items() if value or key not in optional}
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,7 @@ class Membership:
         return {
             "cluster": self.cluster,
             "birth": _spoken(asdict(self.birth), consul="own"),
-            "members": {
-                name: _spoken(asdict(self.members[name]), kept=False, evicted=False) for name in sorted(self.members)
-            },
+            "members": {name: self.members[name].to_dict() for name in sorted(self.members)},
         }
 
     @classmethod
@@ -101,6 +108,8 @@ class Membership:
                     down=bool(member["down"]),
                     kept=bool(member.get("kept", False)),
                     evicted=bool(member.get("evicted", False)),
+                    held=bool(member.get("held", False)),
+                    rack=str(member.get("rack", "")),
                 )
                 for name, member in data["members"].items()
             },
@@ -116,6 +125,10 @@ class Rule(StrEnum):
     LAST = "last"
     BIRTH = "birth"
     ADDRESS = "address"
+    # Not judged from memberships, and waived by the same list: other metal under a host's name, and a worker pool that
+    # is emptied while services need it.
+    IDENTITY = "identity"
+    NEEDED = "needed"
 
 
 @dataclass(frozen=True)
@@ -153,17 +166,18 @@ def membership(fleet: Fleet, cluster: str) -> Membership:
                 down=host.hold is not None or host.lost,
                 kept=host.engine is EngineRule.KEEP,
                 evicted=host.evict,
+                held=host.hold is not None,
+                rack=host.rack or "",
             )
             for host in fleet.members(cluster)
         },
     )
 
 
-def refusals(old: Membership | None, new: Membership, overrides: Collection[str] = ()) -> tuple[Refusal, ...]:
+def refusals(old: Membership | None, new: Membership) -> tuple[Refusal, ...]:
     """Everything in the step from `old` to `new` that would cost a cluster its quorum, its data or its addresses.
 
     :param old: None for a cluster that does not exist yet.
-    :param overrides: names of rules that the user has waived.
     """
     found = _voters(old, new, "managers", "Swarm managers")
     # The servers of an existing Consul are not ours to count.
@@ -172,21 +186,23 @@ def refusals(old: Membership | None, new: Membership, overrides: Collection[str]
     if old is not None:
         found += _birth(old, new)
         found += _addresses(old, new)
-    return tuple(refusal for refusal in found if refusal.rule not in overrides)
+    return tuple(found)
 
 
 def _voters(old: Membership | None, new: Membership, which: str, words: str) -> list[Refusal]:
     """The Raft rules, the same for both kinds of voter."""
     wanted: frozenset[str] = getattr(new, which)
+    found = []
     if len(wanted) not in SIZES:
-        return [
+        found.append(
             Refusal(
                 Rule.VOTERS,
                 f"{len(wanted)} {words} are wanted",
                 f"name an odd number of them: {', '.join(map(str, SIZES))}",
             )
-        ]
-    found = []
+        )
+        if not wanted:
+            return found
     up = new.up(wanted)
     if len(up) < majority(len(wanted)):
         found.append(
@@ -201,12 +217,25 @@ def _voters(old: Membership | None, new: Membership, which: str, words: str) -> 
     if old is None or not before:
         return found
     going = frozenset(name for name in before if name not in wanted or _is_reinstalled(old, new, name))
-    return found + _departures(old, before, going, wanted, words)
+    # One that is taken off hold, or put on it, in the same edit cannot be counted on.
+    alive = frozenset(name for name in old.up(before) if name not in new.members or not new.members[name].down)
+    departures = _departures(before, alive, going, wanted, words)
+    if not departures and wanted != before and len(alive) < majority(len(before)):
+        found.append(
+            Refusal(
+                Rule.QUORUM,
+                f"only {len(alive)} of {len(before)} {words} are up ({_names(before - alive)} on hold or lost), "
+                f"and {majority(len(before))} are needed to let others in",
+                "bring them back first, and change who they are in a later update",
+            )
+        )
+    return found + departures
 
 
 def _departures(
-    old: Membership, before: frozenset[str], going: frozenset[str], wanted: frozenset[str], words: str
+    before: frozenset[str], alive: frozenset[str], going: frozenset[str], wanted: frozenset[str], words: str
 ) -> list[Refusal]:
+    """:param alive: those of `before` that count as running all the while."""
     if not going:
         return []
     named = _names(going)
@@ -232,8 +261,8 @@ def _departures(
                 else "add others first, so that there are 3",
             )
         ]
-    down = _names(before - old.up(before))
-    if not may_remove(before, old.up(before), going):
+    down = _names(before - alive)
+    if not may_remove(before, alive, going):
         return [
             Refusal(
                 Rule.QUORUM,

@@ -224,13 +224,13 @@ class Identity:
 
 @dataclass(frozen=True)
 class ClusterWish:
-    """One cluster. All tuples hold host names in the order of the settings, workers sorted by name.
+    """One cluster. Its tuples hold host names in the order of the settings, workers sorted by name.
 
     :ivar managers: swarm managers.
     :ivar workers: every other host of the cluster's swarm pools.
     :ivar consul_servers: the rest of the cluster runs client agents; empty with an external Consul.
     :ivar container_managers: nodes of the container manager's ring; empty for driver `none`.
-    :ivar override: names of rules that are waived for this cluster.
+    :ivar override: names of rules that are waived, sorted.
     """
 
     name: str
@@ -348,6 +348,12 @@ class Fleet:
     def facts(self, host: str) -> HostFacts | None:
         """The inventory's word on a host, in a pool or not; None where the inventory no longer has it."""
         return self.hosts.get(host) or self.unmanaged.get(host)
+
+    def overrides_of(self, host: str) -> tuple[str, ...]:
+        """The rules that a host's cluster waives; none for a host in no cluster."""
+        wish = self.hosts.get(host)
+        cluster = self.clusters.get(wish.cluster) if wish and wish.cluster else None
+        return cluster.override if cluster else ()
 
     def members(self, cluster: str) -> Iterator[HostWish]:
         """The hosts of a cluster, managers first."""

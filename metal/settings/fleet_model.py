@@ -20,6 +20,7 @@ from metal.settings.fleet import (
     Purpose,
 )
 from metal.settings.inventory_model import Model
+from metal.settings.overrides import OVERRIDES
 from metal.settings.problems import problem
 from metal.settings.values import (
     Address,
@@ -244,7 +245,9 @@ class ClusterModel(Model):
     swarm: SwarmModel = SwarmModel()
     manager: ManagerModel = ManagerModel()
     identity: IdentityModel = IdentityModel()
-    override: list[str] = Field(default_factory=list)
+    override: list[Annotated[str, WithJsonSchema({"enum": list(OVERRIDES)})]] = Field(
+        default_factory=list, description="rules that are waived, by name"
+    )
 
 
 class PoolModel(Model):

@@ -14,7 +14,7 @@ from metal.settings.inventory import read_inventory
 from metal.settings.problems import Problems
 from metal.settings.resolve import resolve
 
-__all__ = ["FLEET_KEY", "load_fleet", "load_stack_file", "validate_file"]
+__all__ = ["FLEET_KEY", "load_fleet", "load_stack_file"]
 
 FLEET_KEY = "metalswarm:fleet"
 
@@ -32,6 +32,10 @@ def load_fleet(document: Mapping[str, Any], *, root: Path, owner: str) -> Fleet:
         problems.add(FLEET_KEY, "is of the wrong kind", "the fleet document, a map")
         problems.raise_if_any()
     merged = with_includes(document, root, problems)
+    if problems.lines:
+        # What an included file holds is missing everywhere; only what stands by itself is still looked at.
+        read_inventory(_named_inventory(document), root, problems)
+        problems.raise_if_any()
     intent = read_intent(merged, problems)
     if intent.inventory == []:
         problems.add("inventory", "is missing", "a list of inventory files")
@@ -58,28 +62,6 @@ def load_stack_file(path: Path, *, root: Path, owner: str) -> Fleet:
     return load_fleet(document, root=root, owner=owner)
 
 
-def validate_file(path: Path, *, root: Path | None = None) -> str:
-    """Check one stack file or inventory file without an engine; what it holds, in a few words.
-
-    :param root: the project's folder; None takes the nearest one above the file that has a `Pulumi.yaml`.
-    :raises SettingsError: with every problem found.
-    """
-    root = root or _project_of(path)
-    problems = Problems()
-    data = read_yaml(path, path.name, problems)
-    problems.raise_if_any()
-    if "config" in (data or {}):
-        stack = path.stem.removeprefix("Pulumi.")
-        fleet = load_stack_file(path, root=root, owner=f"{root.resolve().name}/{stack}")
-        return (
-            f"valid: {len(fleet.hosts)} hosts in pools, {len(fleet.unmanaged)} unmanaged, "
-            f"clusters {', '.join(fleet.clusters) or 'none'}"
-        )
-    inventory = read_inventory([path.name], path.parent, problems)
-    problems.raise_if_any()
-    return f"valid: an inventory of {len(inventory.facts)} hosts"
-
-
-def _project_of(path: Path) -> Path:
-    folder = path.resolve().parent
-    return next((above for above in (folder, *folder.parents) if (above / "Pulumi.yaml").is_file()), folder)
+def _named_inventory(document: Mapping[str, Any]) -> list[str]:
+    names = document.get("inventory")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -86,7 +86,7 @@ def _cluster(name: str, model: ClusterModel, intent: Intent) -> ClusterWish:
             driver, model.manager.key, None if driver is ManagerDriver.NONE else _artifact(model.manager)
         ),
         identity=Identity(**model.identity.model_dump()),
-        override=tuple(model.override),
+        override=tuple(sorted(model.override)),
     )
 
 

@@ -71,10 +71,10 @@ class Members:
         (folder / "inventory.yaml").write_text(yaml.safe_dump({"defaults": defaults, "hosts": hosts}))
         self.site = self._open(servers, workers)
 
-    def want(self, servers: Sequence[str], workers: Sequence[str] = ()) -> None:
+    def want(self, servers: Sequence[str], workers: Sequence[str] = (), *, override: Sequence[str] = ()) -> None:
         """Change the settings, as an edit of the stack does."""
         self.site.close()
-        self.site = self._open(servers, workers)
+        self.site = self._open(servers, workers, override)
 
     def together(self, act: Callable[[Site, str], T], names: Sequence[str]) -> list[T]:
         """Act on hosts at the same time, as the engine does; the first error is raised when all are done."""
@@ -98,13 +98,14 @@ class Members:
     def main_pid(self, name: str, unit: str) -> str:
         return self.ssh(name).run(["systemctl", "show", "--property=MainPID", unit]).stdout.strip()
 
-    def _open(self, servers: Sequence[str], workers: Sequence[str]) -> Site:
+    def _open(self, servers: Sequence[str], workers: Sequence[str], override: Sequence[str] = ()) -> Site:
         mirror = self.lab.spec.mirror_url
 
         def artifact(name: str, version: str) -> dict[str, str]:
             url = f"{mirror}/{name}/{version}/{name}"
             return {"version": version, "url": url, "sha256_url": f"{url}.sha256"}
 
+        nodes = list(servers[: len(servers) - (len(servers) + 1) % 2])
         pools = {"core": {"purpose": "swarm", "cluster": CLUSTER, "hosts": list(servers)}}
         if workers:
             pools["web"] = {"purpose": "swarm", "cluster": CLUSTER, "hosts": list(workers)}
@@ -116,7 +117,9 @@ class Members:
                 CLUSTER: {
                     "managers": list(servers),
                     "consul": {"datacenter": "dc1"},
-                    "manager": {"driver": "stackengine", **artifact("stackengine", "1.0.0")},
+                    # A ring is never even; these tests change Swarm managers and Consul servers only.
+                    "manager": {"driver": "stackengine", "nodes": nodes, **artifact("stackengine", "1.0.0")},
+                    "override": list(override),
                 }
             },
             "pools": pools,

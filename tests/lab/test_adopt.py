@@ -86,7 +86,7 @@ def test_what_was_made_by_hand_comes_in_and_nothing_restarts(made: HandMade, sta
 
     preview = stack.project.preview().expect()
     assert set(preview.changes) == {"create"}
-    assert "keeps its engine as it runs; port 2475 is not offered there" in preview.output
+    assert "the engine as it runs; port 2475 is not offered there" in preview.output
     outcome = stack.project.up().expect()
     assert stack.replaced(outcome) == []
 
@@ -135,7 +135,7 @@ def test_taken_over_engines_are_managed_like_any_other(made: HandMade, stack: Ad
     stack.edit(pools=pools)
     preview = stack.project.preview().expect()
     assert set(preview.changes) == {"update", "same"}
-    assert "has its engine taken over" in preview.output
+    assert "has the engine taken over" in preview.output
     before, consul = made.nodes(), made.processes("consul-by-hand.service")
     stack.project.up(timeout=540).expect()
     after = made.nodes()

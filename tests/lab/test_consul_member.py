@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from lab.api import Lab
 from lab.bmc.client import PowerAct
 from metal.cluster.consul import ensure_member, living_api, observe_member, open_record, remove_member, wait_formed
-from metal.errors import PlanRefused
+from metal.cluster.consul.servers import voters_of
+from metal.errors import ClusterError, PlanRefused
 from metal.plan.join import BirthRecord
 from tests.lab.members import Members, reinstall_all, within
 
@@ -126,6 +128,23 @@ def test_a_host_that_is_reset_vanishes_by_itself_and_is_then_evicted(formed: Mem
     host.power(PowerAct.ON)
     host.wait_for_ssh()
     ensure_member(formed.site, wish)
+
+
+@pytest.mark.demand("U52")
+def test_servers_that_got_fewer_since_the_preview_keep_the_one_that_was_to_go(formed: Members) -> None:
+    leaver = formed.consul("n3")
+    formed.want(["n1", "n2"], ["n4"], override=["voters"])
+    limits = replace(formed.site.fleet.deadlines, consul=12)
+    short = replace(formed.site, fleet=replace(formed.site.fleet, deadlines=limits))
+    formed.ssh("n2").run(["systemctl", "stop", "consul"])
+    with living_api(formed.site, formed.consul("n1"), deadline=formed.run.deadline(30)) as api:
+        within(30, lambda: "n2" not in voters_of(api.autopilot()).healthy)
+    with pytest.raises(ClusterError, match="can do without n3") as refused:
+        remove_member(short, leaver, dissolving=False)
+    assert "n2 must be a healthy voter first" in str(refused.value)
+    formed.ssh("n2").run(["systemctl", "start", "consul"])
+    formed.want(SERVERS, ["n4"])
+    assert wait_formed(formed.site, "blue").voters == ("n1", "n2", "n3"), "nothing was lost"
 
 
 @pytest.mark.demand("U51", "U52")

@@ -226,6 +226,31 @@ def test_a_worker_becomes_manager_in_place(rack: Rack, record: MemoryRecord, par
     assert sorted(listed(rack).values()) == ["Ready Leader", "Ready Reachable", "Ready Reachable"]
 
 
+@pytest.mark.demand("U43")
+def test_managers_that_got_fewer_since_the_preview_keep_the_one_that_was_to_go(
+    rack: Rack, record: MemoryRecord, parts: Parts
+) -> None:
+    """What a preview let pass is looked at again: one manager's engine is down by now."""
+    leaver = rack.node_wish(parts.through)
+    rack.want([parts.stays, parts.late])
+    limits = replace(rack.site.fleet.deadlines, boot=1, ssh=2, ready=0, packages=0, engine=0, consul=0, swarm=8)
+    cluster = rack.site.fleet.clusters["blue"]
+    rack.ssh(parts.late).run(["systemctl", "stop", "docker.socket", "docker.service"])
+    reachable = ["node", "ls", "--format", "{{.ManagerStatus}}"]
+    wait_for("one manager is missed", lambda: "Unreachable" in rack.docker(parts.stays, *reachable))
+    # Raft's own rule is not the user's to waive.
+    for override in ((), ("quorum",)):
+        clusters = {"blue": replace(cluster, override=override)}
+        worse = replace(rack.site, fleet=replace(rack.site.fleet, deadlines=limits, clusters=clusters))
+        with pytest.raises(ClusterError, match="has left the swarm") as refused:
+            remove_node(worse, leaver, record)
+        assert "its demotion would cost the quorum (2 of 3 managers reachable)" in str(refused.value)
+    rack.ssh(parts.late).run(["systemctl", "start", "docker.service"])
+    wait_for("all are back", lambda: sorted(rack.docker(parts.stays, *reachable).split())[1:] == ["Reachable"] * 2)
+    assert set(listed(rack, parts.stays)) == set(HOSTS), "nothing was lost"
+    rack.want(HOSTS)
+
+
 @pytest.mark.demand("U41", "U49")
 def test_a_manager_that_died_is_evicted_and_a_foreign_swarm_in_its_place_refused(
     rack: Rack, record: MemoryRecord, parts: Parts

@@ -9,6 +9,7 @@ from metal.bmc.ipmi import bootflags
 from metal.bmc.ipmi.chassis import GET_CHASSIS_STATUS, ChassisControl, chassis_control, decode_power
 from metal.bmc.ipmi.completion import describe, require
 from metal.bmc.ipmi.device import GET_DEVICE_ID, GET_DEVICE_ID_BYTES, DeviceId, decode_device_id
+from metal.bmc.ipmi.guid import spell_guid
 from metal.bmc.ipmi.link import IpmiLink
 from metal.bmc.power import Outcome, switch_cycle, switch_off, switch_on
 from metal.bmc.protocol import BmcIdentity, BootDevice, BootTarget, Power
@@ -108,6 +109,9 @@ class IpmiBmc:
     def identity(self) -> BmcIdentity:
         device = self._device_id()
         return BmcIdentity(manufacturer_name(device.manufacturer), f"{device.product:#06x}", device.firmware)
+
+    def guid(self) -> str:
+        return spell_guid(self._link.guid)
 
     def command_set(self) -> Command:
         """pyghmi's command set on this BMC's session: sensors, inventory, users, network settings.

@@ -47,6 +47,11 @@ class IpmiLink:
         """
         self._session = self._login(self.deadline.within(self._patience))
 
+    @property
+    def guid(self) -> bytes:
+        """GUID of the managed system, from the login of the present session; empty without one."""
+        return self._session.guid if self._session else b""
+
     def request(self, request: Request, what: str) -> Reply:
         """Ask and wait; whatever the completion code, the answer is returned.
 

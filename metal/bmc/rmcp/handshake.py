@@ -54,6 +54,7 @@ class Handshake:
 
     :param kg: the BMC key, where the BMC has one beside the user's password.
     :ivar keys: set once both sides have them.
+    :ivar guid: of the managed system, 16 bytes, proven by the BMC's knowledge of the password; empty until then.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Handshake:
         self.console_id: int = struct.unpack("<I", random(4))[0] or 1
         self.bmc_id = 0
         self.keys: SessionKeys | None = None
+        self.guid = b""
         self._tag = random(1)[0]
 
     def run(self, limit: Deadline, rakp_wait: float) -> SessionKeys:
@@ -104,6 +106,7 @@ class Handshake:
         )
         if not hmac.compare_digest(exchange.bmc_proof(self._password), proof):
             raise LoginRefused("wrong password: the check value of RAKP message 2", Status.INVALID_CHECK_VALUE)
+        self.guid = guid
         secret = self._kg or self._password
         # From the moment RAKP 3 is sent the BMC may have the session open, whether its answer comes or not.
         self.keys = exchange.keys(secret)

@@ -70,6 +70,7 @@ class Session:
         self._console_id = 0
         self._bmc_id = 0
         self._keys: SessionKeys | None = None
+        self._guid = b""
         self._sequence = 0
         self._request_sequence = 0
         self._privilege = Privilege.ADMINISTRATOR
@@ -87,6 +88,11 @@ class Session:
     def privilege(self) -> Privilege:
         """The privilege the session has: administrator, or operator where the BMC gives no more."""
         return self._privilege
+
+    @property
+    def guid(self) -> bytes:
+        """GUID of the managed system as the login told it (RAKP message 2, IPMI 2.0 section 13.21); empty before."""
+        return self._guid
 
     def login(self, *, patience: float) -> None:
         """Open the session.
@@ -170,6 +176,7 @@ class Session:
         handshake = Handshake(self._wire, suite, self._privilege, self._name, self._password, self._kg, self._random)
         try:
             self._keys = handshake.run(limit, wait)
+            self._guid = handshake.guid
         except BaseException:
             handshake.abandon()
             raise

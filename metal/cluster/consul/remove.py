@@ -21,6 +21,8 @@ from metal.host.service import remove_unit
 from metal.host.ssh import Ssh
 from metal.pki.host_key import remove_host_certificate
 from metal.plan.consul import decide_removal
+from metal.plan.override import waives
+from metal.plan.quorum import Rule
 from metal.plan.verdict import Refuse, Wait
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
@@ -102,8 +104,12 @@ def _wanted(site: Site, wish: MemberWish) -> frozenset[str]:
 
 
 def _await_permission(site: Site, wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadline) -> None:
+    cluster = site.fleet.clusters.get(wish.cluster)
+    waived = cluster is not None and waives(cluster.override, Rule.QUORUM)
+
     def probe() -> bool | Pending:
-        decision = decide_removal(wish.host, voters_of(api.autopilot()), wanted=_wanted(site, wish), dead=dead)
+        wanted = _wanted(site, wish)
+        decision = decide_removal(wish.host, voters_of(api.autopilot()), wanted=wanted, dead=dead, waived=waived)
         if isinstance(decision, Refuse):
             raise PlanRefused(decision.reason, host=wish.host, next_step=decision.next_step)
         return Pending(decision.reason) if isinstance(decision, Wait) else True

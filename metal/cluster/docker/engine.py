@@ -114,6 +114,9 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
     except HostError as error:
         facts = site.fleet.facts(wish.host)
         silent = error.fault in (HostFault.UNREACHABLE, HostFault.TIMEOUT)
+        if site.is_gone(wish.host, error):
+            run.progress(f"{wish.host}: other metal takes its place; its engine and its keys stay on the old disk")
+            return
         if silent and facts is not None and facts.bmc is not None and is_off(site, facts.bmc):
             run.progress(f"{wish.host}: is off; its engine and its keys stay on its disk")
             return

@@ -34,7 +34,13 @@ _Living = tuple[DockerApi, View] | None
 
 
 def remove_node(
-    site: Site, wish: NodeWish, record: SwarmRecord | None, *, dissolving: bool = False, dead: bool = False
+    site: Site,
+    wish: NodeWish,
+    record: SwarmRecord | None,
+    *,
+    dissolving: bool = False,
+    dead: bool = False,
+    give_up: bool = False,
 ) -> None:
     """Take the host out of the swarm: drained, demoted, left, forgotten by id. Succeeds when it is already out.
 
@@ -45,21 +51,22 @@ def remove_node(
 
     :param record: where the swarm's identity is kept; None only where the whole cluster and its Consul are gone.
     :param dissolving: the whole cluster goes away: nobody is drained or waited for, and the record goes with the last.
+    :param give_up: where it is the last manager, the swarm ends with it, and so does the record.
     :param dead: it is known already that the host will not answer.
     :raises ClusterError: not in time; names the tasks that are still there, or what it waited for.
     :raises PlanRefused: services may run on no other node, and it does not come back.
     """
     if record is None and not dissolving:
         raise ValueError("the record is needed to tell the swarm of a cluster that stays")
-    leaver = _Leaver(site, wish, record, dissolving)
+    leaver = _Leaver(site, wish, record, dissolving, give_up)
     if not dead:
         leaver.reach()
     leaver.leave()
 
 
 class _Leaver:
-    def __init__(self, site: Site, wish: NodeWish, record: SwarmRecord | None, dissolving: bool) -> None:
-        self.site, self.wish, self.record, self.dissolving = site, wish, record, dissolving
+    def __init__(self, site: Site, wish: NodeWish, record: SwarmRecord | None, dissolving: bool, give_up: bool) -> None:
+        self.site, self.wish, self.record, self.dissolving, self.give_up = site, wish, record, dissolving, give_up
         self.host = wish.host
         self.ssh: Ssh | None = None
         self.engine = False
@@ -102,7 +109,7 @@ class _Leaver:
         with self._look() as (api, record, local, found):
             planned = self._plan(record, local, found)
             if isinstance(planned, Pending) or not planned:
-                return planned if isinstance(planned, Pending) else self._close(record)
+                return planned if isinstance(planned, Pending) else self._close(record, found)
             # Only what touches the managers needs the turn; a long drain must not keep the others waiting. Those of a
             # cluster that goes away leave together: one that stays behind without a leader answers slowly.
             if planned[0].act not in _DEMOTION:
@@ -112,7 +119,7 @@ class _Leaver:
         with mine, self._look() as (api, record, local, found):
             again = self._plan(record, local, found)
             if isinstance(again, Pending) or not again:
-                return again if isinstance(again, Pending) else self._close(record)
+                return again if isinstance(again, Pending) else self._close(record, found)
             if again[0].act not in _DEMOTION:
                 return Pending("the cluster changed meanwhile")
             self._carry_out(_head(again), api, local, found, deadline)
@@ -122,6 +129,8 @@ class _Leaver:
         view = found[1] if found else None
         recorded = record.swarm if record else None
         if view is None and recorded is not None and not self.dissolving:
+            if self.give_up and (local is None or local.state is LocalState.INACTIVE):
+                return ()
             return self._no_manager(recorded)
         self.unanswered = None
         planned = plan_leave(
@@ -136,6 +145,7 @@ class _Leaver:
                 reachable=view.reachable if view else (),
                 emptied=self.emptied,
                 proven=self.proven,
+                give_up=self.give_up,
             )
         )
         if isinstance(planned, Wait):
@@ -266,8 +276,11 @@ class _Leaver:
             self.site.run.progress(f"{self.host}: the record cannot be read any more ({error.what})")
             return None
 
-    def _close(self, record: BirthRecord | None) -> bool:
-        """Forget the swarm when its last node has left a cluster that goes away."""
+    def _close(self, record: BirthRecord | None, found: _Living) -> bool:
+        """Forget the swarm when its last node has left a cluster that goes away, or its last manager was given up."""
+        if self.give_up and found is None and record is not None and self.record is not None:
+            # Who still works for the old swarm finds another one recorded, and joins that.
+            return self.record.forget(replacing=record)
         if not self.dissolving or record is None or self.record is None:
             return True
         still = [name for name, local in self.living.locals_of(self.living.names) if _is_in(local, record.swarm)]

@@ -33,6 +33,8 @@ from metal.plan.join import (
     Role,
     decide_join,
 )
+from metal.plan.override import waives
+from metal.plan.quorum import Rule
 from metal.plan.verdict import Keep, Refuse, Wait
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
@@ -156,6 +158,7 @@ class _Member:
             listed=view.node(local.node) is not None if view and local.node else None,
             stale=_stale(view, self.host, local) if view else (),
             error_seconds=self.own.error_seconds,
+            former=self.wish.former,
         )
 
     def _why(self, move: Wait, found: object) -> str:
@@ -199,7 +202,18 @@ class _Member:
         changed = change_role(self.own, manager, local.node, self.wish.role, deadline=limit)
         return Pending(f"became {self.wish.role}" if changed else "its engine is in error after the change of role")
 
+    def _unrecorded(self) -> str | None:
+        """Another host that manages a swarm which is not recorded: its store was given up, and it was not."""
+        cluster = self.site.fleet.clusters.get(self.wish.cluster)
+        if cluster is None or not waives(cluster.override, Rule.LAST):
+            return None
+        others = self.living.locals_of(tuple(name for name in cluster.managers if name != self.host))
+        return next((name for name, local in others if local.role is Role.MANAGER), None)
+
     def _initialise(self, move: Initialise, deadline: Deadline) -> Pending:
+        other = self._unrecorded()
+        if other is not None:
+            return Pending(f"{other} manages a swarm that is not recorded yet, and must record it first")
         claimed = move.replacing
         if claimed is None or claimed.founder != self.host:
             if not self.record.claim(self.host, replacing=claimed):

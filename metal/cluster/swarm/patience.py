@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from metal.cluster.swarm.view import View
+from metal.plan.override import waives
+from metal.plan.quorum import Rule
 from metal.site import Site
 
 __all__ = ["before_demotion", "missing_managers", "patience"]
@@ -23,11 +25,14 @@ def missing_managers(site: Site, cluster: str, view: View, *, but: str) -> tuple
 def before_demotion(site: Site, cluster: str, view: View, *, host: str, node: str | None, asked: str) -> str | None:
     """Return what the demotion of a manager must wait for, or None.
 
+    Where `quorum` is waived nobody waits for managers that are missing; the majority itself is Raft's to keep.
+
     :param host: whose node is to be demoted; `node` is the id that its engine has, None for a dead one.
     :param asked: the host of the manager that gave `view`.
     """
     missing = missing_managers(site, cluster, view, but=host)
-    if missing:
+    wish = site.fleet.clusters.get(cluster)
+    if missing and not (wish and waives(wish.override, Rule.QUORUM)):
         return f"waits until {', '.join(missing)} can take over as manager"
     if asked == host:
         return "a demotion needs another manager that answers"

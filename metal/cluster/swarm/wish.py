@@ -25,6 +25,7 @@ class NodeWish:
     :ivar keep: its engine is left as it runs; the swarm's port is offered only where the engine was ours before.
     :ivar availability: active, pause or drain.
     :ivar on_stuck: what its pool said in the last update of a drain that gets stuck.
+    :ivar former: id of a swarm that is given up: a node found in it leaves it for the recorded one.
     """
 
     host: str
@@ -37,6 +38,7 @@ class NodeWish:
     keep: bool = False
     availability: str = "active"
     on_stuck: OnStuck = OnStuck.WAIT
+    former: str | None = None
 
     @property
     def advertise(self) -> str:

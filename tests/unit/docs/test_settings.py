@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from metal.settings.fleet import Deadlines
 from metal.settings.fleet_model import ClusterModel, FleetModel, PoolModel
 from metal.settings.inventory_model import HostModel, InventoryModel
-from metal.settings.load import validate_file
+from metal.settings.validate import validate_files
 from tests.unit.docs.markdown import CHECKOUT, Document, documents
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBYWDaj73lhUnC/S10CIBX0xbcPUJ04nxiSPfw2JH+xg"
@@ -43,7 +43,8 @@ def test_a_snippet_is_accepted(snippet: dict[str, Any], tmp_path: Path) -> None:
         FleetModel.model_validate(whole)
     else:
         (tmp_path / "inventory.yaml").write_text(yaml.safe_dump(whole))
-        assert validate_file(tmp_path / "inventory.yaml", root=tmp_path).startswith("valid: an inventory")
+        ((checked,), _) = validate_files([tmp_path / "inventory.yaml"], root=tmp_path)
+        assert checked.says.startswith("valid: an inventory")
 
 
 def _filled(value: Any) -> Any:

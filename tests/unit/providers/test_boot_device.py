@@ -23,12 +23,12 @@ def inputs(fleet):
 
 @pytest.fixture
 def born(act, inputs):
-    act("metal.chassis.boot.arm_boot", BootReport("default", 1))
+    act("metal.chassis.boot.arm_boot", BootReport("default", 1, "a1b2"))
     return arriving(LINK.create(inputs).outs)
 
 
 def test_a_life_begins_once_and_stays_as_it_is(act, inputs) -> None:
-    arm = act("metal.chassis.boot.arm_boot", BootReport("default", 1))
+    arm = act("metal.chassis.boot.arm_boot", BootReport("default", 1, "a1b2"))
     made = LINK.create(inputs)
     assert made.id == "n1/g1"
     (_, wish, _), _ = arm.call_args
@@ -44,7 +44,7 @@ def test_a_life_begins_once_and_stays_as_it_is(act, inputs) -> None:
 
 def test_an_edit_within_a_life_decides_nothing_anew(act, inputs, born) -> None:
     arm = act("metal.chassis.boot.arm_boot")
-    keep = act("metal.chassis.boot.keep_boot", BootReport("default", 1))
+    keep = act("metal.chassis.boot.keep_boot", BootReport("default", 1, "a1b2"))
     news = {**inputs, "on_leave": "off"}
     assert LINK.diff("n1/g1", born, news).replaces == []
     assert LINK.diff("n1/g1", born, news).changes
@@ -54,7 +54,7 @@ def test_an_edit_within_a_life_decides_nothing_anew(act, inputs, born) -> None:
 
 
 def test_a_life_put_off_by_a_hold_is_decided_on_after_it(act, inputs) -> None:
-    arm = act("metal.chassis.boot.arm_boot", BootReport("default", 1))
+    arm = act("metal.chassis.boot.arm_boot", BootReport("default", 1, "a1b2"))
     held = arriving(LINK.create({**inputs, "hold": "RMA"}).outs)
     arm.assert_not_called()
     assert LINK.update("n1/g1", held, inputs).outs["installed"] == 1
@@ -87,10 +87,10 @@ def test_a_lasting_device_that_somebody_set_is_drift(act, inputs, born) -> None:
 def test_its_end_tells_whether_another_life_follows(act, inputs, born) -> None:
     disarm = act("metal.chassis.boot.disarm_boot")
     LINK.delete("n1/g1", born)
-    assert disarm.call_args.kwargs == {"installed": 1, "superseded": False}
+    assert disarm.call_args.kwargs == {"installed": 1, "superseded": False, "guid": "a1b2"}
     LINK.check(inputs, inputs)
     LINK.delete("n1/g1", born)
-    assert disarm.call_args.kwargs == {"installed": 1, "superseded": True}
+    assert disarm.call_args.kwargs == {"installed": 1, "superseded": True, "guid": "a1b2"}
 
 
 def test_a_host_that_left_the_inventory_can_still_be_let_go(act, begin, born) -> None:
@@ -114,3 +114,46 @@ def test_lost_and_blank_are_read_from_the_inventory_of_now(act, begin, born) -> 
 def test_the_ledger_is_one_folder_a_stack(fleet, tmp_path) -> None:
     process.ledger(OWNER).write("n1", Entry(1))
     assert (tmp_path / ".metalswarm" / "ledger" / "shop.prod" / "n1.json").exists()
+
+
+def identified(inputs, **changes):
+    return {**inputs, "expect": {"serial": "S1", "uuid": "", "macs": [], **changes}}
+
+
+@pytest.mark.demand("U42")
+def test_other_metal_under_the_name_is_refused_until_the_generation_is_raised(inputs, told) -> None:
+    before = identified(inputs)
+    (failure,) = LINK.check(before, identified(inputs, serial="S2")).failures
+    assert failure.property == ""
+    assert failure.reason.startswith("n1: other metal under its name (serial S1 became S2)")
+    assert "raise its generation" in failure.reason
+    assert "n1" not in process._replaced
+
+    raised = {**identified(inputs, serial="S2"), "generation": 2.0, "life": "g2"}
+    assert LINK.check(before, raised).failures == []
+    assert "n1" in process._replaced
+
+    assert LINK.check(before, {**identified(inputs, serial="S2"), "override": ["identity"]}).failures == []
+    assert told.warnings == [
+        "identity overridden: n1: other metal under its name (serial S1 became S2), and what runs "
+        "under it stays as it is"
+    ]
+    assert LINK.check(before, {**identified(inputs, serial="S2"), "hold": "RMA"}).failures == []
+
+
+def test_a_bmc_that_moved_is_an_update_in_place(act, inputs, born) -> None:
+    moved = {**inputs, "bmc": {**inputs["bmc"], "address": "10.9.0.77", "credentials": "new"}}
+    assert LINK.check(inputs, moved).failures == []
+    found = LINK.diff("n1/g1", born, moved)
+    assert (found.changes, found.replaces) == (True, [])
+    keep = act("metal.chassis.boot.keep_boot", BootReport("default", 1, "a1b2"))
+    assert LINK.update("n1/g1", born, moved).outs["bmc_guid"] == "a1b2"
+    assert keep.call_args.kwargs == {"guid": "a1b2"}
+
+
+def test_a_raised_generation_with_a_bmc_elsewhere_is_other_metal(inputs) -> None:
+    LINK.check(inputs, {**inputs, "generation": 2.0, "life": "g2"})
+    assert process._replaced == set()
+    moved = {**inputs["bmc"], "address": "10.9.0.77"}
+    LINK.check(inputs, {**inputs, "generation": 2.0, "life": "g2", "bmc": moved})
+    assert process._replaced == {"n1"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.inputs import cluster_inputs
+from components.inputs import cluster_inputs, cluster_plan_inputs
 from metal.plan.quorum import membership
 from providers.cluster_plan import ClusterPlanProvider
 from providers.server import runtime
@@ -28,7 +28,7 @@ def lines(monkeypatch, told):
 def test_a_plan_is_a_value(fleet, lines) -> None:
     inputs = wanted(fleet)
     assert LINK.check({}, inputs).failures == []
-    assert "blue: n1 joins as manager" in lines
+    assert "blue: 1. n1 joins as manager (1 voter, 1 needed, none may fail)" in lines
     made = LINK.create(inputs)
     assert made.id == "shop/prod/blue/plan"
     outs = arriving(made.outs)
@@ -67,3 +67,47 @@ def test_the_last_manager_cannot_be_swapped_for_another_in_one_step(fleet, begin
     other = document()
     other["clusters"]["blue"]["managers"] = ["n2"]
     assert LINK.check(before, wanted(begin(other))).failures
+
+
+@pytest.fixture
+def three(begin):
+    def three(override=(), **hosts):
+        more = document()
+        more["clusters"]["blue"] |= {"managers": ["n1", "n2", "n5"], "override": list(override)}
+        more["pools"]["core"]["hosts"] = ["n1", "n2", "n5"]
+        return begin(more | ({"hosts": hosts} if hosts else {}))
+
+    return three
+
+
+def plan_inputs(fleet):
+    return arriving(cluster_plan_inputs(fleet.clusters["blue"], fleet))
+
+
+@pytest.mark.demand("U43")
+def test_an_override_lets_its_rule_pass_and_says_so(three, lines, told) -> None:
+    before = plan_inputs(three())
+    both = {"n2": {"generation": 2}, "n5": {"generation": 2}}
+    (swarm, consul) = LINK.check(before, plan_inputs(three(**both))).failures
+    assert "2 of 3 Swarm managers would go or be reinstalled in one update (n2, n5)" in swarm.reason
+    assert "2 of 3 Consul servers" in consul.reason
+
+    after = plan_inputs(three(["tolerance"], **both))
+    assert LINK.check(before, after).failures == []
+    assert told.warnings[-2].startswith("blue: tolerance overridden: 2 of 3 Swarm managers would go")
+    # Named in the diff by its own key, when it comes and when it goes.
+    made = arriving(LINK.create(before).outs)
+    assert after["override"] == ["tolerance"]
+    assert LINK.diff("x", made, {**before, "override": ["tolerance"]}).changes
+    waived = arriving(LINK.create(after).outs)
+    assert LINK.diff("x", waived, plan_inputs(three(**both))).changes
+
+
+def test_an_override_that_waives_nothing_is_named(three, lines, told) -> None:
+    inputs = plan_inputs(three(["last", "identity", "needed"]))
+    assert LINK.check(inputs, inputs).failures == []
+    assert told.warnings == ["blue: override last waives nothing of this change; take it out of clusters.blue.override"]
+
+
+def test_a_plan_without_overrides_has_no_key_for_them(fleet) -> None:
+    assert "override" not in plan_inputs(fleet)

@@ -64,3 +64,15 @@ def test_what_becomes_of_the_chassis_goes_by_why_it_is_left(act, inputs, born, a
     release = act("metal.chassis.power.release_power")
     LINK.delete("x", {**born, "on_leave": "reinstall"})
     assert release.call_args.args[2] is what
+
+
+def test_a_bmc_that_moved_switches_nothing(act, inputs, born) -> None:
+    keep = act("metal.chassis.power.keep_power", "on")
+    reach = act("metal.chassis.power.reach_power")
+    moved = {**inputs, "bmc": {**inputs["bmc"], "credentials": "new"}}
+    assert LINK.diff("x", born, moved).replaces == []
+    assert LINK.update("x", born, moved).outs["state"] == "on"
+    assert keep.call_args.kwargs == {"moved": True}
+    LINK.update("x", born, {**inputs, "on_leave": "off"})
+    assert keep.call_args.kwargs == {"moved": False}
+    reach.assert_not_called()

@@ -69,11 +69,11 @@ def test_what_is_a_new_membership_and_what_an_update(inputs, born, change, repla
 def test_it_leaves_in_order_while_its_cluster_is_wanted(act, begin, inputs, born) -> None:
     remove = act("metal.cluster.swarm.remove_node")
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": True, "dead": False}
+    assert remove.call_args.kwargs == {"dissolving": True, "dead": False, "give_up": False}
     begin(None, n1={"lost": True})
     LINK.check({}, inputs)
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": False, "dead": True}
+    assert remove.call_args.kwargs == {"dissolving": False, "dead": True, "give_up": False}
 
 
 @pytest.mark.parametrize("more", [{"keep": True}, {"availability": "drain"}])

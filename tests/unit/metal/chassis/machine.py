@@ -15,10 +15,11 @@ from metal.settings.access import Access, BmcAddress, BmcProtocol
 from metal.settings.fleet import OnLeave, PowerWish
 from metal.site import Deaths
 
-__all__ = ["ACCESS", "BMC", "OWNER", "Machine", "Pools", "marker", "wish"]
+__all__ = ["ACCESS", "BMC", "GUID", "OWNER", "Machine", "Pools", "marker", "wish"]
 
 OWNER = "shop/prod"
 ACCESS = Access("n1", "10.0.0.1", 22, "root", "default", False)
+GUID = "a1" * 8 + "b2" * 8
 BMC = BmcAddress("n1", "10.9.0.1", 623, BmcProtocol.IPMI, "default")
 
 
@@ -28,6 +29,7 @@ class Machine:
 
     :ivar disk: what its system shows once it is up; None for a disk that does not boot.
     :ivar obeys_pxe: a network boot installs a fresh system.
+    :ivar guid: whose its BMC says it is.
     :ivar keeps_override: its BMC forgets to take a one-shot back after the boot.
     :ivar acts: what was done to it, in order.
     """
@@ -38,6 +40,7 @@ class Machine:
     obeys_pxe: bool = True
     keeps_override: bool = False
     silent: bool = False
+    guid: str = GUID
     acts: list[str] = field(default_factory=list)
 
     def shows(self) -> Marker | MarkerSight:
@@ -66,6 +69,9 @@ class Session:
 
     def power(self) -> Power:
         return self._machine.power
+
+    def guid(self) -> str:
+        return self._machine.guid
 
     def power_on(self) -> None:
         if self._machine.power is Power.OFF:

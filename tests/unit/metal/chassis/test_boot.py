@@ -10,22 +10,22 @@ from metal.errors import BmcError, HostError, HostFault
 from metal.host.marker import MarkerState
 from metal.plan.boot import MarkerSight
 from metal.settings.fleet import PowerWish
-from tests.unit.metal.chassis.machine import BMC, marker, wish
+from tests.unit.metal.chassis.machine import BMC, GUID, marker, wish
 
 PXE_ONCE = BootDevice(BootTarget.PXE, once=True)
 DEFAULT = BootDevice(BootTarget.DEFAULT)
 
 
 def test_a_blank_host_is_armed_and_left_off(site, machine, ledger) -> None:
-    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1)
+    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1, GUID)
     assert (machine.device, machine.power, machine.acts) == (PXE_ONCE, Power.OFF, [])
     assert ledger.read("n1") == Entry(0, armed="g1")
-    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1), "after a crash: armed again"
+    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1, GUID), "after a crash: armed again"
 
 
 def test_a_running_host_of_ours_is_left_alone(site, machine, ledger) -> None:
     machine.power, machine.disk = Power.ON, marker()
-    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1)
+    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1, GUID)
     assert (machine.device, machine.acts) == (DEFAULT, [])
     assert ledger.read("n1") is None
 
@@ -47,7 +47,7 @@ def test_what_runs_and_is_not_known_to_be_ours_is_refused_untouched(site, machin
 
 def test_a_disk_that_answers_a_probe_is_kept(site, machine, ledger) -> None:
     machine.disk = marker()
-    assert arm_boot(site, wish(), ledger) == BootReport("default", 1)
+    assert arm_boot(site, wish(), ledger) == BootReport("default", 1, GUID)
     assert (machine.device, machine.acts) == (DEFAULT, ["on"])
     assert ledger.read("n1") is None
 
@@ -74,13 +74,13 @@ def test_another_life_that_was_armed_is_no_leave_to_install_this_one(site, machi
 
 def test_a_host_that_is_off_is_started_from_its_disk_where_the_ledger_knows_it(site, machine, ledger) -> None:
     ledger.write("n1", Entry(1))
-    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1)
+    assert arm_boot(site, wish(blank=True), ledger) == BootReport("default", 1, GUID)
     assert machine.device == DEFAULT
 
 
 def test_within_a_life_only_a_lasting_device_is_put_back(site, machine, ledger) -> None:
     machine.device = BootDevice(BootTarget.DISK)
-    assert keep_boot(site, wish(), 1) == BootReport("default", 1)
+    assert keep_boot(site, wish(), 1) == BootReport("default", 1, GUID)
     assert machine.device == DEFAULT
     machine.device = PXE_ONCE
     keep_boot(site, wish(), 1)
@@ -133,5 +133,5 @@ def test_what_another_owner_released_is_installed_only_where_its_disks_may_go(si
 
 
 def test_a_spare_that_is_off_is_not_touched(site, machine, ledger) -> None:
-    assert arm_boot(site, wish(life="g1-off", power=PowerWish.OFF), ledger) == BootReport("default", 0)
+    assert arm_boot(site, wish(life="g1-off", power=PowerWish.OFF), ledger) == BootReport("default", 0, GUID)
     assert machine.acts == []

@@ -14,7 +14,9 @@ import pytest
 from metal.plan.boot import BootSight, MarkerSight, decide_boot
 from metal.plan.join import JoinSight, decide_join
 from metal.plan.leave import LeaveSight, LeaveStep, plan_leave
-from metal.plan.quorum import Membership, refusals
+from metal.plan.override import judge
+from metal.plan.quorum import Membership
+from metal.plan.steps import Vote, rack_losses, steps
 from metal.plan.summary import summarise
 
 CASES = Path(__file__).parents[3] / "golden" / "plan"
@@ -66,7 +68,7 @@ def leave(case: dict[str, Any]) -> Any:
 
 
 def _change(case: dict[str, Any]) -> tuple[Membership | None, Membership]:
-    """Members are written as `manager server container g2 down @10.0.0.9`, to be read at a glance."""
+    """Members are written as `manager server container g2 down held %r1 @10.0.0.9`, to be read at a glance."""
     return tuple(_membership(case[side], case) if case.get(side) else None for side in ("old", "new"))  # type: ignore[return-value]
 
 
@@ -88,21 +90,37 @@ def _membership(hosts: dict[str, str], case: dict[str, Any]) -> Membership:
             "manager": "manager" in words,
             "consul_server": "server" in words,
             "container_manager": "container" in words,
-            "down": "down" in words,
+            "down": "down" in words or "held" in words,
             **({"kept": True} if "kept" in words else {}),
+            "held": "held" in words,
+            "rack": next((word[1:] for word in words if word[0] == "%"), ""),
         }
     return Membership.from_dict({"cluster": "blue", "birth": birth, "members": members})
 
 
 def quorum(case: dict[str, Any]) -> Any:
-    return [f"{refusal.rule}: {refusal}" for refusal in refusals(*_change(case), case.get("overrides", ()))]
+    judged = judge(*_change(case), case.get("overrides", ()))
+    told = [f"{refusal.rule}: {refusal}" for refusal in judged.refused]
+    told += [f"waived {refusal.rule}: {refusal.reason}" for refusal in judged.waived]
+    return told + [f"idle {name}" for name in judged.idle]
+
+
+def steps_(case: dict[str, Any]) -> Any:
+    """`reinstall n2 [Swarm Consul] 3/4 3/4`: what, who, whose votes it touches, up/voters of Swarm and of Consul."""
+    old, new = _change(case)
+    told = [
+        f"{step.kind} {' '.join(step.hosts)} [{' '.join(vote for vote in Vote if vote in step.votes)}] "
+        f"{step.swarm.up}/{step.swarm.count} {step.consul.up}/{step.consul.count}"
+        for step in steps(old, new)
+    ]
+    return told + [f"{loss.vote} without {loss.rack}: {loss.remain}/{loss.voters}" for loss in rack_losses(new)]
 
 
 def summary(case: dict[str, Any]) -> Any:
     return list(summarise(*_change(case)))
 
 
-DECISIONS = {"boot": boot, "join": join, "leave": leave, "quorum": quorum, "summary": summary}
+DECISIONS = {"boot": boot, "join": join, "leave": leave, "quorum": quorum, "steps": steps_, "summary": summary}
 
 
 def test_every_decision_has_cases() -> None:

@@ -10,7 +10,10 @@ from metal.plan.boot import BootDisk, BootSight, Install, Keep, MarkerSight, Pro
 from metal.plan.join import Adopt, BirthRecord, Initialise, JoinSight, LocalState, Role, decide_join
 from metal.plan.leave import LeaveAct, LeaveSight, ListedNode, plan_leave
 from metal.plan.majority import SIZES, majority, may_remove, tolerance
+from metal.plan.override import judge
 from metal.plan.quorum import Birth, Member, Membership, Rule, refusals
+from metal.plan.steps import Kind, steps
+from metal.plan.summary import summarise
 from metal.plan.verdict import Wait
 
 OURS = "metalswarm/dev"
@@ -177,6 +180,71 @@ def test_no_change_is_refused_only_for_what_is_wrong_already(cluster: Membership
 @given(clusters)
 def test_membership_survives_the_wire(cluster: Membership) -> None:
     assert Membership.from_dict(cluster.to_dict()) == cluster
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Membership:
+    """Managers and Consul servers chosen apart, with racks and holds."""
+    members = {}
+    for name in draw(st.sets(st.sampled_from("abcdefgh"), min_size=1)):
+        held = draw(st.sampled_from([False, False, False, True]))
+        manager, server = draw(st.booleans()), draw(st.booleans())
+        down = held or draw(st.sampled_from([False, False, False, True]))
+        rack = draw(st.sampled_from(["", "r1", "r2"]))
+        members[name] = Member(f"10.0.0.{name}", draw(st.integers(1, 2)), manager, server, False, down, held, rack)
+    return Membership("blue", BIRTH, members)
+
+
+@settings(max_examples=300)
+@given(st.one_of(clusters, fleets()), st.one_of(clusters, fleets()))
+def test_no_step_of_a_change_that_passes_leaves_no_majority(old: Membership, new: Membership) -> None:
+    if refusals(old, new) or refusals(old, old):
+        return
+    for step in steps(old, new):
+        assert step.swarm.spare >= 0, step
+        assert step.consul.spare >= 0, step
+
+
+@given(st.none() | fleets(), fleets())
+def test_every_change_is_one_step_and_what_is_unchanged_none(old: Membership | None, new: Membership) -> None:
+    before = old.members if old else {}
+    told = [(host, step.kind) for step in steps(old, new) for host in step.hosts]
+    assert len(told) == len(set(told))
+    for name in before.keys() | new.members.keys():
+        was, will = before.get(name), new.members.get(name)
+        kinds = {kind for host, kind in told if host == name}
+        if was is None or will is None:
+            held = will is not None and will.held
+            assert kinds == {Kind.WAIT if held else Kind.JOIN if was is None else Kind.LEAVE}
+        elif will.generation > was.generation or (was.manager, was.consul_server) != (will.manager, will.consul_server):
+            assert kinds <= ({Kind.WAIT} if will.held else {Kind.REINSTALL, Kind.RISE, Kind.FALL})
+            assert kinds
+        else:
+            assert not kinds
+
+
+@given(st.none() | fleets(), fleets())
+def test_the_steps_end_in_the_wanted_voters_and_the_same_input_gives_the_same_order(
+    old: Membership | None, new: Membership
+) -> None:
+    planned = steps(old, new)
+    turned = Membership(new.cluster, new.birth, dict(reversed(new.members.items())))
+    assert planned == steps(old, turned)
+    assert summarise(old, new) == summarise(old, turned)
+    held = any(step.kind is Kind.WAIT for step in planned)
+    again = any(step.kind is Kind.REINSTALL for step in planned)
+    if planned and planned[-1].votes and not held and not again:
+        assert planned[-1].swarm.count == len(new.managers)
+        assert planned[-1].consul.count == len(new.consul_servers)
+
+
+@given(st.none() | fleets(), fleets(), st.sets(st.sampled_from(Rule)))
+def test_an_override_waives_its_own_rule_only(old: Membership | None, new: Membership, waived: set[Rule]) -> None:
+    judged = judge(old, new, waived)
+    assert {refusal.rule for refusal in judged.waived} <= waived
+    assert not {refusal.rule for refusal in judged.refused} & waived
+    assert set(judged.refused) | set(judged.waived) == set(refusals(old, new))
+    assert not set(judged.idle) & {refusal.rule for refusal in judged.waived}
 
 
 ids = st.sampled_from(["a", "b", "c", "w", "x"])
