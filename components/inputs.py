@@ -22,6 +22,7 @@ __all__ = [
     "power_inputs",
     "rotation",
     "swarm_node_inputs",
+    "swarm_rotation",
 ]
 
 
@@ -130,6 +131,12 @@ def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
 def rotation(cluster: ClusterWish) -> dict[str, int]:
     identity = cluster.identity
     return {"ca": identity.ca, "gossip": identity.gossip, "acl": identity.acl}
+
+
+def swarm_rotation(cluster: ClusterWish) -> dict[str, int]:
+    """What the swarm itself rotates; numbers that were never raised are left out."""
+    numbers = {"join": cluster.identity.join, "swarm": cluster.identity.swarm}
+    return {kind: number for kind, number in numbers.items() if number > 1}
 
 
 def _host(host: HostWish, owner: str) -> dict[str, Any]:

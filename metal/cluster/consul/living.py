@@ -34,7 +34,7 @@ def member_api(site: Site, wish: MemberWish, host: str, *, deadline: Deadline) -
     """The API of the agent on `host`, with the management token of the wish's cluster."""
     access = wish.access if host == wish.host else site.access(host)
     ssh = site.ssh.connect(access, deadline=deadline)
-    with open_api(ssh, wish.authority(site).certificate, wish.secrets(site).management_token) as api:
+    with open_api(ssh, wish.keys(site)) as api:
         yield api
 
 

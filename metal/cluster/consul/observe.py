@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from metal.cluster.consul import paths
@@ -14,6 +14,7 @@ from metal.cluster.consul.servers import voters_of
 from metal.cluster.consul.wish import MemberWish
 from metal.errors import ClusterError, HostError
 from metal.host.ssh import Ssh
+from metal.pki.host_key import end_of_certificate
 from metal.plan.consul import ServerSeen
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS
@@ -27,7 +28,11 @@ _FILES = """
 [ -d "$1/raft" ] && [ -e "$1/raft/raft.db" ] && echo raft
 [ -e "$2" ] && echo config
 if [ -e "$2" ] && grep -q '"bootstrap_expect"' "$2"; then echo birth; fi
-if systemctl is-active --quiet "$3"; then echo active; [ ! -e "$4" ] || echo "edition $(cat "$4")"; fi
+if systemctl is-active --quiet "$3"; then
+  echo active
+  [ ! -e "$4" ] || echo "edition $(cat "$4")"
+  [ ! -e "$5" ] || echo "secrets $(cat "$5")"
+fi
 exit 0
 """
 
@@ -40,6 +45,7 @@ class LocalFiles:
     :ivar birth: the configuration still has the birth settings.
     :ivar active: the agent's unit is up.
     :ivar edition: what the running agent was started with; None where it is not up.
+    :ivar secrets: fingerprint of the secrets and certificates that it was last told to load; None where it was not.
     """
 
     raft: bool
@@ -47,6 +53,7 @@ class LocalFiles:
     birth: bool
     active: bool
     edition: str | None
+    secrets: str | None = None
 
     @property
     def formed(self) -> bool:
@@ -56,9 +63,12 @@ class LocalFiles:
 
 def observe_files(ssh: Ssh) -> LocalFiles:
     """Look at a host's files and unit, in one round trip."""
-    said = ssh.script(_FILES, paths.DATA, paths.CONFIG, paths.UNIT, paths.LOADED_EDITION).stdout.split("\n")
-    edition = next((line.removeprefix("edition ") for line in said if line.startswith("edition ")), None)
-    return LocalFiles("raft" in said, "config" in said, "birth" in said, "active" in said, edition)
+    loaded = (paths.LOADED_EDITION, paths.LOADED_SECRETS)
+    said = ssh.script(_FILES, paths.DATA, paths.CONFIG, paths.UNIT, *loaded).stdout.split("\n")
+    noted = dict(line.split(" ", 1) for line in said if " " in line)
+    return LocalFiles(
+        "raft" in said, "config" in said, "birth" in said, "active" in said, noted.get("edition"), noted.get("secrets")
+    )
 
 
 def observe_others(site: Site, wish: MemberWish) -> dict[str, ServerSeen]:
@@ -84,7 +94,7 @@ def _formed(site: Site, wish: MemberWish, host: str) -> ServerSeen | None:
         files = observe_files(ssh)
         if files.formed or not files.active:
             return ServerSeen(files.formed)
-        with open_api(ssh, wish.authority(site).certificate, "") as api:
+        with open_api(ssh, wish.keys(site), anonymous=True) as api:
             return ServerSeen(bool(api.leader()))
     except (HostError, ClusterError):
         return None
@@ -101,6 +111,7 @@ class MemberSeen:
     :ivar registered: the swarm node's service is in the catalogue.
     :ivar listed: the host's line is in the classic node list.
     :ivar version: of the agent; empty when it does not answer.
+    :ivar not_after: end of the certificate on the host, ISO 8601, UTC; None where none was looked at.
     """
 
     host: str
@@ -111,6 +122,7 @@ class MemberSeen:
     registered: bool = False
     listed: bool = False
     version: str = ""
+    not_after: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -123,13 +135,14 @@ def observe_member(site: Site, wish: MemberWish) -> MemberSeen:
     """
     ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(LOOK_SECONDS))
     files = observe_files(ssh)
+    not_after = end_of_certificate(ssh.read(f"{paths.TLS_FOLDER}/cert.pem"))
     if not files.active:
-        return MemberSeen(wish.host, active=False)
+        return MemberSeen(wish.host, active=False, not_after=not_after)
     try:
-        with open_api(ssh, wish.authority(site).certificate, wish.secrets(site).management_token) as api:
-            return see_member(api, wish)
+        with open_api(ssh, wish.keys(site)) as api:
+            return replace(see_member(api, wish), not_after=not_after)
     except (ConsulSilent, ConsulRefused):
-        return MemberSeen(wish.host, active=True)
+        return MemberSeen(wish.host, active=True, not_after=not_after)
 
 
 def see_member(api: ConsulApi, wish: MemberWish) -> MemberSeen:

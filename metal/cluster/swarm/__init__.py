@@ -5,6 +5,7 @@ from metal.cluster.swarm.leave import remove_node
 from metal.cluster.swarm.node import ensure_node
 from metal.cluster.swarm.observe import observe_node
 from metal.cluster.swarm.record import SwarmRecord
+from metal.cluster.swarm.rotate import rotate_swarm
 from metal.cluster.swarm.wish import NodeReport, NodeSeen, NodeWish
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "ensure_node",
     "observe_node",
     "remove_node",
+    "rotate_swarm",
     "wait_formed",
 ]
