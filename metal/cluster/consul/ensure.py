@@ -54,7 +54,7 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     expect = len(dialable_servers(site, wish))
     reached = rotate(site, wish, ssh, files)
     installed = install(site, ssh, wish, secrets, reached, expect=expect, in_service=files.active or files.formed)
-    act = _Ensuring(site, wish, ssh, secrets, installed)
+    act = _Ensuring(site, wish, ssh, secrets, installed, rotated=not reached.left)
     if wish.server:
         act.server()
     else:
@@ -78,12 +78,16 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
 class _Ensuring:
     """One run of :func:`ensure_member`, after the files are in place."""
 
-    def __init__(self, site: Site, wish: MemberWish, ssh: Ssh, secrets: ClusterSecrets, installed: Installed) -> None:
+    def __init__(
+        self, site: Site, wish: MemberWish, ssh: Ssh, secrets: ClusterSecrets, installed: Installed, *, rotated: bool
+    ) -> None:
+        """:param rotated: the living cluster has the wanted secrets."""
         self.site = site
         self.wish = wish
         self.ssh = ssh
         self.secrets = secrets
         self.installed = installed
+        self.rotated = rotated
 
     def client(self) -> None:
         """The tokens are made before the agent asks for them, so that it is registered with its first word."""
@@ -122,7 +126,8 @@ class _Ensuring:
 
     def _is_current(self, files: LocalFiles) -> bool:
         """The agent runs with what only a restart could change, and hears the others' gossip."""
-        isolated = files.active and has_stale_keyring(self.ssh, self.secrets.gossip_key)
+        # Where the cluster could not be moved, the keyring that it has may be everybody's.
+        isolated = files.active and self.rotated and has_stale_keyring(self.ssh, self.secrets.gossip_key)
         return files.active and files.edition == self.installed.edition and not isolated
 
     def _birth_changed(self, files: LocalFiles) -> bool:

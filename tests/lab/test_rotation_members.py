@@ -1,4 +1,4 @@
-"""A living datacenter moved to another CA, gossip key and tokens: no agent restarts, nothing old works at the end."""
+"""Consul moved to another CA, gossip key and tokens without a restart, and the container manager to another key."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from metal.cluster.consul import MemberReport, ensure_member, living_api, observe_member, wait_formed
 from metal.cluster.consul.gossip import read_keyring
+from metal.cluster.stackengine import RingNode, StackEngine, ensure_manager_node, read_nodes
+from metal.cluster.stackengine import wait_formed as ring_formed
+from metal.errors import ClusterError, HostError
 from metal.pki.authority import BOTH, Authority
 from metal.pki.client import client_certificate
 from metal.pki.secrets import ClusterSecrets
@@ -22,7 +25,7 @@ from metal.pki.succession import generation_of, generations_in
 from metal.plan.renewal import is_due
 from metal.settings.fleet import Identity
 from metal.waiting import Run
-from tests.lab.members import SEED, Members, reinstall_all, within
+from tests.lab.members import KEY, NEXT_KEY, SEED, Members, reinstall_all, within
 from tests.lab.ready_stack import small_lab
 
 pytestmark = pytest.mark.lab
@@ -256,3 +259,64 @@ def test_a_certificate_near_its_end_is_renewed_without_a_restart(members: Member
     shown = ssh.run(["sh", "-c", script])
     assert "will not expire" in shown.stdout
     assert pids(members) == before
+
+
+class RingClient(threading.Thread):
+    """Asks the ring for its nodes all the time, with one of two keys."""
+
+    def __init__(self, members: Members) -> None:
+        super().__init__()
+        self.members, self.rounds, self.failures = members, 0, []
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        while not self.stop.wait(0.1):
+            answers = [
+                answer for name in SERVERS for key in (KEY, NEXT_KEY) if (answer := nodes(self.members, name, key))
+            ]
+            if not answers or max(sum(node.admin and node.active for node in answer) for answer in answers) < 2:
+                self.failures.append(answers)
+            self.rounds += 1
+
+
+def nodes(members: Members, host: str, key: str) -> tuple[RingNode, ...]:
+    """What a node answers a key; nothing when it refuses it."""
+    try:
+        with StackEngine().open(members.ssh(host), key) as api:
+            return api.nodes()
+    except (ClusterError, HostError):
+        return ()
+
+
+@pytest.mark.demand("U61")
+def test_the_container_manager_takes_another_key_node_by_node_and_refuses_the_old_one(members: Members) -> None:
+    members.together(lambda site, name: ensure_manager_node(site, members.manager(name)), ALL)
+    founded = read_nodes(members.site, "blue")
+    members.manager_key = "next"
+    members.want(SERVERS, ["n4"])
+    client = RingClient(members)
+    client.start()
+    try:
+        members.together(lambda site, name: ensure_manager_node(site, members.manager(name)), ALL)
+    finally:
+        client.stop.set()
+        client.join()
+    assert client.failures == []
+    assert client.rounds > 3
+    assert ring_formed(members.site, "blue").admins == ("n1", "n2", "n3")
+    moved = read_nodes(members.site, "blue")
+    assert {name: (node.admin, node.active) for name, node in moved.items()} == {
+        name: (node.admin, True) for name, node in founded.items()
+    }
+    for name in ALL:
+        assert nodes(members, name, NEXT_KEY)
+        assert not nodes(members, name, KEY)
+        ssh = members.ssh(name)
+        places = ["/etc", "/var/lib/stackengine", "/var/log", "/run/stackengine"]
+        held = {key: ssh.run(["grep", "-rlF", key, *places], check=False).stdout.split() for key in (KEY, NEXT_KEY)}
+        assert held == {KEY: [], NEXT_KEY: ["/etc/sysconfig/stackengine"]}
+        assert ssh.run(["stat", "-c", "%a %U", "/etc/sysconfig/stackengine"]).stdout.split() == ["600", "root"]
+    before = [members.main_pid(name, "stackengine.service") for name in ALL]
+    members.together(lambda site, name: ensure_manager_node(site, members.manager(name)), ALL)
+    assert [members.main_pid(name, "stackengine.service") for name in ALL] == before
+    assert not any(key in line for key in (KEY, NEXT_KEY) for line in members.lines)
