@@ -128,11 +128,11 @@ def _cluster(fleet: Fleet, name: str) -> ClusterWish:
 
 def _endpoint(fleet: Fleet, cluster: ClusterWish, authority: Authority) -> tuple[str, bool]:
     """The first manager that answers on the swarm's port, else the first one; and whether it answered."""
-    trusted = tls_context(authority, with_certificate=True)
+    tls = tls_context(authority, with_certificate=True)
     managers = [fleet.hosts[name].access.address for name in cluster.managers if not fleet.hosts[name].hold]
     if not managers:
         raise MetalError(f"every manager of {cluster.name} is on hold", next_step="release one of them")
-    with httpx.Client(verify=trusted, timeout=_ASK_SECONDS, trust_env=False) as http:
+    with httpx.Client(verify=tls, timeout=_ASK_SECONDS, trust_env=False) as http:
         for address in managers:
             at = f"[{address}]" if ":" in address else address
             try:

@@ -106,14 +106,13 @@ def rotate_authority(site: Site, wish: MemberWish, api: ConsulApi, *, deadline: 
     goal = wish.wanted(site).ca
     for round_ in range(_ROUNDS):
         members, silent = rotation.look(_alive(api))
-        if round_ == 0:
-            # A run that ended between writing and telling the agent.
-            rotation.reload(members)
+        # At first all of them: a run may have ended between writing and telling the agent.
+        silent |= rotation.reload(members if round_ == 0 else rotation.untold)
         step = ca_step(goal, members, silent)
         if step.phase is CaPhase.DONE:
             return ""
         if step.phase is CaPhase.BLOCKED:
-            return f"the old CA stays in use: {', '.join(step.hosts)} cannot be reached ({rotation.said})"
+            return f"the old CA stays in use: {', '.join(step.hosts)} cannot be reached or told ({rotation.said})"
         site.run.progress(f"{wish.host}: CA {goal} of {wish.cluster}: {step.phase} on {', '.join(step.hosts)}")
         if step.phase is CaPhase.TRUST:
             rotation.trust(step.hosts)
@@ -126,7 +125,10 @@ def rotate_authority(site: Site, wish: MemberWish, api: ConsulApi, *, deadline: 
 
 
 class _Rotation:
-    """The acts of one rotation, each on many hosts at once; a host that fails shows in the next look."""
+    """The acts of one rotation, each on many hosts at once; a host that fails shows in the next look.
+
+    :ivar untold: hosts whose agent may not have loaded what was written there.
+    """
 
     def __init__(self, site: Site, wish: MemberWish, deadline: Deadline) -> None:
         self._site = site
@@ -134,6 +136,7 @@ class _Rotation:
         self._deadline = deadline
         self._goal = Reached.wanted(site, wish)
         self._said: dict[str, str] = {}
+        self.untold: set[str] = set()
 
     @property
     def said(self) -> str:
@@ -175,12 +178,16 @@ class _Rotation:
 
         self._each(hosts, one)
 
-    def reload(self, hosts: Collection[str]) -> None:
-        self._each(hosts, lambda host, ssh: self._tell(ssh))
+    def reload(self, hosts: Collection[str]) -> set[str]:
+        """Have agents load what lies on their hosts; those that were not told of something there."""
+        self._each(list(hosts), lambda host, ssh: self._tell(ssh))
+        return set(self.untold)
 
     def _tell(self, ssh: Ssh) -> None:
+        self.untold.add(ssh.access.host)
         with open_api(ssh, self._wish.keys(self._site)) as api:
             api.put("agent/reload")
+        self.untold.discard(ssh.access.host)
 
     def _each(self, hosts: Collection[str], act: Callable[[str, Ssh], None]) -> None:
         def guarded(host: str) -> None:
