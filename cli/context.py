@@ -19,6 +19,7 @@ from metal.cluster.docker.tls import tls_context
 from metal.errors import MetalError
 from metal.pki.authority import Authority
 from metal.pki.client import client_certificate
+from metal.pki.succession import trusted
 from metal.settings.fleet import ClusterWish, Fleet
 
 __all__ = ["app", "context_meta", "docker_line", "store_paths", "write_private"]
@@ -55,7 +56,9 @@ def context(
         typer.echo(json.dumps(meta, indent=2))
         return
     user = f"{getpass.getuser()} of {fleet.owner}"
-    tls = dict(zip(TLS_FILES, (authority.certificate, *client_certificate(authority, user, days)), strict=True))
+    # The next authority too: while the managers are moved to it, one by one, the context works with all of them.
+    bundle = trusted(credentials.seed(), cluster, wish.identity.ca)
+    tls = dict(zip(TLS_FILES, (bundle, *client_certificate(authority, user, days)), strict=True))
     if certs is not None:
         write_private(certs, tls)
         typer.echo(docker_line(endpoint, certs) + " node ls")
@@ -114,11 +117,11 @@ def write_private(folder: Path, files: Mapping[str, str]) -> None:
 
 def _endpoint(fleet: Fleet, cluster: ClusterWish, authority: Authority) -> tuple[str, bool]:
     """The first manager that answers on the swarm's port, else the first one; and whether it answered."""
-    trusted = tls_context(authority, with_certificate=True)
+    tls = tls_context(authority, with_certificate=True)
     managers = [fleet.hosts[name].access.address for name in cluster.managers if not fleet.hosts[name].hold]
     if not managers:
         raise MetalError(f"every manager of {cluster.name} is on hold", next_step="release one of them")
-    with httpx.Client(verify=trusted, timeout=_ASK_SECONDS, trust_env=False) as http:
+    with httpx.Client(verify=tls, timeout=_ASK_SECONDS, trust_env=False) as http:
         for address in managers:
             at = f"[{address}]" if ":" in address else address
             try:

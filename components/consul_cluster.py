@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.inputs import cluster_inputs, consul_member_inputs, reborn, rotation
+from components.inputs import cluster_inputs, consul_member_inputs, reborn, rotation, swarm_rotation
 from metal.settings.fleet import ClusterWish, DestroyRule, Fleet
 from providers.cluster_identity import ClusterIdentity
 from providers.cluster_plan import ClusterPlan
@@ -36,7 +36,7 @@ class ConsulCluster(pulumi.ComponentResource):
         inputs = cluster_inputs(cluster, fleet.owner)
         self.identity = ClusterIdentity(
             cluster.name,
-            {**inputs, "identity": rotation(cluster)},
+            {**inputs, "identity": {**rotation(cluster), **swarm_rotation(cluster)}},
             pulumi.ResourceOptions(parent=self, protect=fleet.limits.destroy is DestroyRule.REFUSE),
         )
         self.plan = plan

@@ -36,6 +36,7 @@ __all__ = [
     "reborn",
     "rotation",
     "swarm_node_inputs",
+    "swarm_rotation",
 ]
 
 
@@ -181,6 +182,12 @@ def _kept(host: HostWish) -> dict[str, Any]:
 def _external(cluster: ClusterWish) -> dict[str, Any]:
     external = cluster.consul.external
     return {"external": external.to_dict()} if external else {}
+
+
+def swarm_rotation(cluster: ClusterWish) -> dict[str, int]:
+    """What the swarm itself rotates; numbers that were never raised are left out."""
+    numbers = {"join": cluster.identity.join, "swarm": cluster.identity.swarm}
+    return {kind: number for kind, number in numbers.items() if number > 1}
 
 
 def _host(host: HostWish, owner: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.consul_cluster import ConsulCluster
-from components.inputs import cluster_inputs, reborn, swarm_node_inputs
+from components.inputs import cluster_inputs, reborn, swarm_node_inputs, swarm_rotation
 from metal.settings.fleet import ClusterWish, Fleet
 from providers.docker_engine import DockerEngine
 from providers.formed import SwarmFormed
@@ -34,9 +34,14 @@ class SwarmCluster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("metalswarm:index:SwarmCluster", cluster.name, None, opts)
+        raised = swarm_rotation(cluster)
         self.formed = SwarmFormed(
             cluster.name,
-            {**cluster_inputs(cluster, fleet.owner), "up": consul.identity.id},
+            {
+                **cluster_inputs(cluster, fleet.owner),
+                "up": consul.identity.id,
+                **({"rotation": raised} if raised else {}),
+            },
             pulumi.ResourceOptions(parent=self, depends_on=[consul.plan, consul.formed]),
         )
         self.nodes: dict[str, SwarmNode] = {}

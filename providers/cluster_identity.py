@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import Resource
+from pulumi.dynamic import CheckFailure, Resource
 
+from metal.plan.rotation import lowered, raised
 from providers import process
 from providers.link import Link
+from providers.server import runtime
 
 __all__ = ["ClusterIdentity"]
 
@@ -18,6 +20,19 @@ class ClusterIdentityProvider(Link):
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['owner']}/{props['cluster']}"
+
+    def refusals(self, olds: dict[str, Any], news: dict[str, Any]) -> list[CheckFailure]:
+        old, new = olds.get("identity") or news["identity"], news["identity"]
+        for line in raised(old, new):
+            runtime.progress(f"{news['cluster']}: {line}")
+        return [
+            CheckFailure(
+                "identity",
+                f"{news['cluster']}: identity.{kind} = {new.get(kind, 1)}: what was shut out would be let in again; "
+                f"allowed: {old[kind]} or more",
+            )
+            for kind in lowered(old, new)
+        ]
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.pki.authority import Authority

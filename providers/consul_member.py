@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -9,6 +10,7 @@ from pulumi.dynamic import Resource
 
 from metal.plan.leaving import Leaving, is_dissolving
 from metal.plan.override import gives_up
+from metal.plan.renewal import CONSUL_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
@@ -33,16 +35,27 @@ class ConsulMemberProvider(Link):
         from metal.cluster.consul import ensure_member
 
         report = ensure_member(process.site(str(props["owner"])), _wish(props))
-        return {"node_id": report.node_id, "membership": "passing"}
+        if report.unfinished:
+            process.warn(f"{props['host']}: {report.unfinished}; the next `pulumi up` goes on with it")
+        return {
+            "node_id": report.node_id,
+            "membership": "passing",
+            "not_after": report.not_after,
+            "unfinished": report.unfinished,
+        }
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import observe_member
 
         seen = observe_member(process.site(str(props["owner"])), _wish(props))
-        return {"membership": seen.serf or "absent"}
+        live = {"membership": seen.serf or "absent"}
+        return {**live, "not_after": seen.not_after} if seen.not_after else live
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
-        return ("membership",) if olds.get("membership") not in (None, "passing") else ()
+        away = olds.get("membership") not in (None, "passing")
+        due = is_due(olds.get("not_after"), datetime.now(UTC), days=CONSUL_RENEW_DAYS)
+        wrong = {"membership": away, "not_after": due, "unfinished": bool(olds.get("unfinished"))}
+        return tuple(name for name, is_wrong in wrong.items() if is_wrong)
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.consul import remove_member
@@ -55,13 +68,18 @@ class ConsulMemberProvider(Link):
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
-    """Outputs: `node_id` (the same for every life of the host), `membership` (gossip: passing, critical, absent)."""
+    """Outputs: `node_id` (the same for every life of the host), `membership` (gossip: passing, critical, absent),
+    `not_after` (end of its certificate), `unfinished` (what keeps a rotation from its end).
+    """
 
     node_id: pulumi.Output[str]
     membership: pulumi.Output[str]
+    not_after: pulumi.Output[str]
+    unfinished: pulumi.Output[str]
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(ConsulMemberProvider(), name, {**props, "node_id": None, "membership": None}, opts)
+        computed = dict.fromkeys(("node_id", "membership", "not_after", "unfinished"))
+        super().__init__(ConsulMemberProvider(), name, {**props, **computed}, opts)
 
 
 def _gives_up(site: Site, props: dict[str, Any]) -> bool:

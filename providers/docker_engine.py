@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from metal.plan.renewal import ENGINE_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
 from providers.link import Link, taken_away
@@ -45,12 +46,16 @@ class DockerEngineProvider(Link):
         live: dict[str, Any] = {"running": seen.active, "renewal_due": seen.renewal_due(datetime.now(UTC))}
         if seen.version:
             live["engine_version"] = seen.version
+        if seen.not_after:
+            live["not_after"] = seen.not_after
         return live
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         stopped = ("running",) if olds.get("running") is False else ()
-        due = ("renewal_due",) if olds.get("renewal_due") and not news.get("keep") else ()
-        return (*stopped, *due, *taken_away(olds, news, "keep"))
+        # By the end that is known, so that an `up` renews in time whether a refresh came before it or not.
+        due = olds.get("renewal_due") or is_due(olds.get("not_after"), datetime.now(UTC), days=ENGINE_RENEW_DAYS)
+        renewal = ("renewal_due",) if due and not news.get("keep") else ()
+        return (*stopped, *renewal, *taken_away(olds, news, "keep"))
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.docker import remove_engine

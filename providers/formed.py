@@ -60,9 +60,15 @@ class SwarmFormedProvider(_Formed):
     layer = "swarm"
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-        from metal.cluster.swarm import wait_formed
+        from metal.cluster.swarm import rotate_swarm, wait_formed
 
-        wait_formed(process.site(str(props["owner"])), str(props["cluster"]))
+        site, cluster = process.site(str(props["owner"])), str(props["cluster"])
+        wait_formed(site, cluster)
+        raised = props.get("rotation") or {}
+        if raised:
+            left = rotate_swarm(site, cluster, join=int(raised.get("join", 1)), ca=int(raised.get("swarm", 1)))
+            if left:
+                process.warn(f"{cluster}: {left}")
         return {}
 
 
@@ -84,7 +90,7 @@ class ConsulFormed(Resource, module="metalswarm", name="ConsulFormed"):
 
 
 class SwarmFormed(Resource, module="metalswarm", name="SwarmFormed"):
-    """Created when every wanted manager is ready and reachable."""
+    """Created when every wanted manager is ready and reachable. Rotates what belongs to the swarm as a whole."""
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(SwarmFormedProvider(), name, dict(props), opts)

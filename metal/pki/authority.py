@@ -55,7 +55,8 @@ class Authority:
     def of(cls, seed: bytes, cluster: str, generation: int = 1) -> Authority:
         """Derive the authority from the stack's seed.
 
-        Reproducible: derived key and serial, fixed dates (2024 to 2044), deterministic ECDSA (RFC 6979).
+        Reproducible: derived key and serial, fixed dates (from 2024 on, 20 years for each generation, so that a
+        rotation renews), deterministic ECDSA (RFC 6979).
         """
         key = derive_ec_key(seed, cluster, "ca", generation, "key")
         name = _name(f"metalswarm {cluster} CA {generation}")
@@ -66,7 +67,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(int.from_bytes(derive(seed, cluster, "ca", generation, "serial", length=16), "big") >> 1 | 1)
             .not_valid_before(_EPOCH)
-            .not_valid_after(_EPOCH.replace(year=_EPOCH.year + _YEARS))
+            .not_valid_after(_EPOCH.replace(year=min(_EPOCH.year + _YEARS * generation, 9999)))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

@@ -17,7 +17,7 @@ from metal.pki.authority import Authority, Usage
 from metal.pki.plan import CertificateSeen, CertificateWish, foreign_namesake, signing_reason
 from metal.waiting import Deadline
 
-__all__ = ["CertificateReport", "ensure_host_certificate", "remove_host_certificate"]
+__all__ = ["CertificateReport", "end_of_certificate", "ensure_host_certificate", "remove_host_certificate"]
 
 # Prints the public half of the key, if there is a key that can be read.
 _OBSERVE = """
@@ -76,6 +76,7 @@ def ensure_host_certificate(
     renew_before_days: int,
     directory: str,
     owner: str = "root:root",
+    trusted: str | None = None,
     in_service: bool = False,
     deadline: Deadline,
 ) -> CertificateReport:
@@ -91,6 +92,7 @@ def ensure_host_certificate(
     :param renew_before_days: sign anew when fewer days are left.
     :param directory: absolute path; made when missing.
     :param owner: `user:group` of the service that reads the key.
+    :param trusted: content of `ca.pem` (PEM), where others than `authority` are trusted as well.
     :param in_service: others rely on the present certificate; an authority of its name with another key is refused.
     :param deadline: covers the installation of openssl on hosts that lack it.
     :raises HostError: when the host cannot make the key.
@@ -123,7 +125,7 @@ def ensure_host_certificate(
     else:
         pem = seen.certificate or ""
     changed |= _ensure_private(ssh, key, owner)
-    changed |= ssh.write(ca, authority.certificate, mode=0o644, owner=owner)
+    changed |= ssh.write(ca, trusted or authority.certificate, mode=0o644, owner=owner)
     made = x509.load_pem_x509_certificate(pem.encode())
     return CertificateReport(
         changed=changed,
@@ -131,6 +133,14 @@ def ensure_host_certificate(
         fingerprint=made.fingerprint(hashes.SHA256()).hex(),
         reason=reason,
     )
+
+
+def end_of_certificate(content: bytes | None) -> str | None:
+    """Until when a certificate (PEM) is valid, ISO 8601, UTC; None where there is none that can be read."""
+    try:
+        return x509.load_pem_x509_certificate(content or b"").not_valid_after_utc.isoformat()
+    except ValueError:
+        return None
 
 
 def remove_host_certificate(ssh: Ssh, directory: str) -> bool:

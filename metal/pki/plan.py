@@ -41,21 +41,21 @@ class CertificateWish:
 
 
 def foreign_namesake(authority_seen: str | None, authority: Authority) -> bool:
-    """Tell whether the authority that a host trusts has the name of `authority` and is another one.
+    """Tell whether an authority that a host trusts has the name of `authority` and is another one.
 
     Name and rotation number being the same, only the seed can differ: signing anew would cut the host off from the
     cluster that was made with the other one.
 
-    :param authority_seen: PEM, as it lies on the host; None where there is none.
+    :param authority_seen: one or more, PEM, as they lie on the host; None where there is none.
     """
     if authority_seen is None:
         return False
     try:
-        seen = x509.load_pem_x509_certificate(authority_seen.encode())
+        found = x509.load_pem_x509_certificates(authority_seen.encode())
     except ValueError:
         return False
     wanted = authority.parsed
-    return seen.subject == wanted.subject and seen.public_key() != wanted.public_key()
+    return any(seen.subject == wanted.subject and seen.public_key() != wanted.public_key() for seen in found)
 
 
 def signing_reason(seen: CertificateSeen, wish: CertificateWish, authority: Authority, now: datetime) -> str | None:

@@ -77,6 +77,11 @@ class ClusterSecrets:
         """Return the accessor id (not secret) that belongs to :meth:`swarm_token`, a UUID."""
         return self._token("swarm-accessor", host)
 
+    @property
+    def management_accessor(self) -> str:
+        """The accessor id (not secret) of a management token that a rotation makes; one made at birth has its own."""
+        return _uuid(self._seed, self.cluster, "acl", self._acl, "management-accessor")
+
     def _token(self, kind: str, host: str) -> str:
         return _uuid(self._seed, self.cluster, "acl", self._acl, kind, host)
 

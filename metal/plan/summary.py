@@ -11,7 +11,15 @@ from metal.plan.steps import Kind, RackLoss, Step, Vote, Voters, rack_losses, st
 __all__ = ["names_in_short", "summarise"]
 
 _SHOWN = 6
-_PLURAL = {"joins": "join", "is": "are", "leaves": "leave", "becomes": "become", "counts": "count", "keeps": "keep", "has": "have"}
+_PLURAL = {
+    "joins": "join",
+    "is": "are",
+    "leaves": "leave",
+    "becomes": "become",
+    "counts": "count",
+    "keeps": "keep",
+    "has": "have",
+}
 
 
 def summarise(old: Membership | None, new: Membership) -> tuple[str, ...]:

@@ -215,11 +215,17 @@ class ManagerWish:
 
 @dataclass(frozen=True)
 class Identity:
-    """Rotation numbers of what is derived from the seed; a raised one rotates."""
+    """Rotation numbers; a raised one rotates. The first three are part of what is derived from the seed.
+
+    :ivar join: of the swarm's join tokens.
+    :ivar swarm: of the swarm's own authority.
+    """
 
     ca: int = 1
     gossip: int = 1
     acl: int = 1
+    join: int = 1
+    swarm: int = 1
 
 
 @dataclass(frozen=True)

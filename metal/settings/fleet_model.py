@@ -237,6 +237,8 @@ class IdentityModel(Model):
     ca: Positive = 1
     gossip: Positive = 1
     acl: Positive = 1
+    join: Positive = 1
+    swarm: Positive = 1
 
 
 class ClusterModel(Model):

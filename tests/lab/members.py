@@ -22,11 +22,12 @@ from metal.settings.credentials import Credentials
 from metal.site import Site
 from metal.waiting import Run
 
-__all__ = ["KEY", "Members", "reinstall_all", "within"]
+__all__ = ["KEY", "NEXT_KEY", "Members", "reinstall_all", "within"]
 
 T = TypeVar("T")
 
 KEY = "LAB-CUSTOMER-KEY-7319"
+NEXT_KEY = "LAB-CUSTOMER-KEY-8420"
 CLUSTER = "blue"
 SEED = bytes(range(32))
 
@@ -59,12 +60,18 @@ class Members:
     """One cluster as its settings want it.
 
     :ivar lines: every line of progress.
+    :ivar identity: rotation numbers; edit them, then :meth:`want` again.
+    :ivar pins: host keys that hosts must show, likewise.
+    :ivar manager_key: profile of the container manager's key, likewise.
     """
 
     def __init__(self, lab: Lab, folder: Path, servers: Sequence[str], workers: Sequence[str] = ()) -> None:
         self.lab = lab
         self.folder = folder
         self.lines: list[str] = []
+        self.identity: dict[str, int] = {}
+        self.manager_key = "default"
+        self.pins: dict[str, str] = {}
         self.run = Run(progress=self.lines.append)
         hosts = {m.name: {"address": str(m.address), "bmc": "none"} for m in lab.spec.machines}
         defaults = {"ssh": {"user": "root", "key": "default"}}
@@ -118,8 +125,14 @@ class Members:
                     "managers": list(servers),
                     "consul": {"datacenter": "dc1"},
                     # A ring is never even; these tests change Swarm managers and Consul servers only.
-                    "manager": {"driver": "stackengine", "nodes": nodes, **artifact("stackengine", "1.0.0")},
+                    "manager": {
+                        "driver": "stackengine",
+                        "nodes": nodes,
+                        "key": self.manager_key,
+                        **artifact("stackengine", "1.0.0"),
+                    },
                     "override": list(override),
+                    "identity": self.identity,
                 }
             },
             "pools": pools,
@@ -128,6 +141,7 @@ class Members:
             "metalswarm:ssh-default": self.lab.ssh_key.read_text(),
             "metalswarm:seed": base64.b64encode(SEED).decode(),
             "metalswarm:manager-default": KEY,
+            "metalswarm:manager-next": NEXT_KEY,
         }
         fleet = load_fleet(document, root=self.folder, owner="members/tests")
-        return Site.open(fleet, Credentials.from_config(config, {}), self.run)
+        return Site.open(fleet, Credentials.from_config(config, {}), self.run, pins=self.pins)

@@ -26,8 +26,8 @@ _MARKER = "/var/lib/metalswarm/marker.json"
 
 
 @contextmanager
-def small_lab(name: str, number: int) -> Iterator[Lab]:
-    """Three hosts of a lab of its own, off at first; gone at the end.
+def small_lab(name: str, number: int, *, hosts: int = 3) -> Iterator[Lab]:
+    """A few hosts of a lab of its own, off at first; gone at the end.
 
     :param number: of its networks, 10.<number>.0.0/24 among hosts and 127.0.<number>.0 among BMCs.
     """
@@ -37,7 +37,7 @@ def small_lab(name: str, number: int) -> Iterator[Lab]:
         pytest.skip(f"a lab needs the Debian packages {' '.join(lacking)}: metalswarm lab install")
     spec = LabSpec(
         name=name,
-        hosts=3,
+        hosts=hosts,
         subnet=IPv4Network(f"10.{number}.0.0/24"),
         bmc_base=IPv4Address(f"127.0.{number}.0"),
         directory=CHECKOUT / ".metalswarm" / f"test-{name}",

@@ -122,7 +122,7 @@ class LabStack:
         return done.stdout.strip()
 
     def tls(self, cluster: str = "blue", *, certificate: bool = True) -> ssl.SSLContext:
-        authority = Authority.of(base64.b64decode(SEED), cluster, 1)
+        authority = Authority.of(base64.b64decode(SEED), cluster, self.identity(cluster).ca)
         context = ssl.create_default_context(cadata=authority.certificate)
         if certificate:
             folder = self.project.folder / "client"
@@ -173,18 +173,21 @@ class LabStack:
         assert len(answers) == len(paths)
         return answers
 
-    def stackengine(self, path: str, *, host: str = "n1") -> Any:
+    def stackengine(self, path: str, *, host: str = "n1", key: str = MANAGER_KEY) -> Any:
         done = self._curl(
-            host, f"-k https://{self.address(host)}:8443{path}", f'header = "Authorization: Bearer {MANAGER_KEY}"'
+            host, f"-k https://{self.address(host)}:8443{path}", f'header = "Authorization: Bearer {key}"'
         )
         return json.loads(done)
 
     def derived_secrets(self) -> list[str]:
-        secrets = self._secrets()
-        tokens = [secrets.agent_token(f"n{i}") for i in range(1, 7)] + [
-            secrets.swarm_token(f"n{i}") for i in range(1, 7)
-        ]
-        return [SEED, secrets.gossip_key, secrets.management_token, *tokens]
+        """What the seed gave the cluster's members until now, rotated out or not."""
+        found = [SEED]
+        wanted = self.identity()
+        for number in range(1, max(wanted.gossip, wanted.acl) + 1):
+            secrets = ClusterSecrets.derive(base64.b64decode(SEED), "blue", Identity(gossip=number, acl=number))
+            found += [secrets.gossip_key, secrets.management_token]
+            found += [token(f"n{i}") for token in (secrets.agent_token, secrets.swarm_token) for i in range(1, 7)]
+        return found
 
     def readable_by_all(self, host: str, patterns: list[str]) -> list[str]:
         """Files of a host that hold one of the patterns and can be read by anybody, and journal lines with one."""
@@ -216,7 +219,11 @@ class LabStack:
         assert done.returncode == 0, done.stderr
 
     def _secrets(self, cluster: str = "blue") -> ClusterSecrets:
-        return ClusterSecrets.derive(base64.b64decode(SEED), cluster, Identity())
+        return ClusterSecrets.derive(base64.b64decode(SEED), cluster, self.identity(cluster))
+
+    def identity(self, cluster: str = "blue") -> Identity:
+        """The rotation numbers in the settings as they are now."""
+        return Identity(**(self.fleet["clusters"].get(cluster) or {}).get("identity", {}))
 
     def _curl(self, host: str, arguments: str, config: str) -> str:
         done = subprocess.run(

@@ -1,19 +1,27 @@
-"""Consul's HTTP API through SSH: one agent's loopback port, its certificate checked, the token in a header."""
+"""Consul's HTTP API through SSH: one agent's loopback port, its certificate checked, the token in a header.
+
+While a cluster is moved to new secrets an agent may know the old ones only; a call that it refuses for that reason had
+no effect and is made again with what the agent can know.
+"""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
 
 from metal.cluster.consul import paths
+from metal.cluster.consul.keys import AgentKeys
 from metal.errors import ClusterError
 from metal.host.ssh import Ssh
 
-__all__ = ["ConsulApi", "ConsulRefused", "ConsulSilent", "call_timeout", "open_api", "token_header"]
+__all__ = ["UNKNOWN_TOKEN", "ConsulApi", "ConsulRefused", "ConsulSilent", "call_timeout", "open_api"]
+
+UNKNOWN_TOKEN = "ACL not found"  # noqa: S105
+"""Consul's words for a token, or an accessor, that it does not know; with status 403."""
 
 _SECONDS = 15.0
 _CONNECT_SECONDS = 8.0
@@ -40,9 +48,24 @@ class ConsulApi:
     :ivar host: the host that the agent runs on.
     """
 
-    def __init__(self, host: str, client: httpx.Client) -> None:
+    def __init__(
+        self,
+        host: str,
+        client: httpx.Client,
+        tokens: Sequence[str] = ("",),
+        trusting: Callable[[], httpx.Client] | None = None,
+    ) -> None:
+        """:param tokens: secret ids to try, in this order; sent in a header.
+        :param trusting: makes a client that also trusts what the host does, for an agent whose certificate is refused.
+        """
         self.host = host
         self._client = client
+        self._tokens = tuple(tokens)
+        self._trusting = trusting
+
+    def with_token(self, token: str) -> ConsulApi:
+        """The same agent, asked with this token and no other."""
+        return ConsulApi(self.host, self._client, (token,), self._trusting)
 
     def get(self, path: str, **params: str) -> Any:
         """The decoded answer; None for 404.
@@ -69,8 +92,11 @@ class ConsulApi:
         """Send `body` as it is, with as much time as for :meth:`download`."""
         self._send("PUT", path, {}, {"content": body}, timeout=seconds)
 
-    def delete(self, path: str, **params: str) -> Any:
-        return self._call("DELETE", path, params, None)
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._call("POST", path, {}, body)
+
+    def delete(self, path: str, body: Any = None, **params: str) -> Any:
+        return self._call("DELETE", path, params, body)
 
     def autopilot(self) -> dict[str, Any]:
         """Autopilot's view of the servers. Consul answers 429 with the same body when it is not healthy."""
@@ -101,7 +127,7 @@ class ConsulApi:
         shown = f"{method} /v1/{path}"
         limit = httpx.Timeout(timeout, connect=_CONNECT_SECONDS)
         try:
-            response = self._client.request(method, f"/v1/{path}", params=dict(params), timeout=limit, **content)
+            response = self._answer(method, f"/v1/{path}", params=dict(params), timeout=limit, **content)
         except httpx.TransportError as error:
             raise ConsulSilent(
                 "Consul's API does not answer",
@@ -125,6 +151,26 @@ class ConsulApi:
             seen=f"{response.status_code}: {said}",
         )
 
+    def _answer(self, method: str, url: str, **kw: Any) -> httpx.Response:
+        refused: httpx.Response | None = None
+        for token in self._tokens:
+            response = self._ask(method, url, token, **kw)
+            if response.status_code != httpx.codes.FORBIDDEN or UNKNOWN_TOKEN not in response.text:
+                return response
+            refused = refused or response
+        assert refused is not None
+        return refused
+
+    def _ask(self, method: str, url: str, token: str, **kw: Any) -> httpx.Response:
+        headers = {"X-Consul-Token": token} if token else {}
+        try:
+            return self._client.request(method, url, headers=headers, **kw)
+        except httpx.ConnectError as error:
+            if self._trusting is None or "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                raise
+            self._client, self._trusting = self._trusting(), None
+            return self._client.request(method, url, headers=headers, **kw)
+
 
 def _why(error: httpx.TransportError) -> str:
     # The SSH tunnel takes the connection before it knows whether anybody listens at its far end.
@@ -142,28 +188,32 @@ def _decoded(response: httpx.Response) -> Any:
 
 
 @contextmanager
-def open_api(ssh: Ssh, ca: str, token: str) -> Iterator[ConsulApi]:
+def open_api(ssh: Ssh, keys: AgentKeys, *, anonymous: bool = False) -> Iterator[ConsulApi]:
     """The API of the agent on a host, open for the length of the block.
 
-    :param ca: PEM of the cluster's authority; the agent must show a certificate of it.
-    :param token: secret id; sent in a header. Empty for none.
+    :param keys: the agent must show a certificate of the wanted authority, or of one that its host still trusts.
+    :param anonymous: ask without a token.
     """
-    context = ssl.create_default_context(cadata=ca)
-    with (
-        ssh.tunnel_port(paths.HTTPS_PORT) as socket,
-        httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket), verify=context),
-            base_url=f"https://localhost:{paths.HTTPS_PORT}",
-            headers=token_header(token),
-            timeout=call_timeout(),
-            trust_env=False,
-        ) as client,
-    ):
-        yield ConsulApi(ssh.access.host, client)
+    with ExitStack() as stack:
+        socket = stack.enter_context(ssh.tunnel_port(paths.HTTPS_PORT))
 
+        def client(authorities: str) -> httpx.Client:
+            context = ssl.create_default_context(cadata=authorities)
+            return stack.enter_context(
+                httpx.Client(
+                    transport=httpx.HTTPTransport(uds=str(socket), verify=context),
+                    base_url=f"https://localhost:{paths.HTTPS_PORT}",
+                    timeout=call_timeout(),
+                    trust_env=False,
+                )
+            )
 
-def token_header(token: str) -> dict[str, str]:
-    return {"X-Consul-Token": token} if token else {}
+        def trusting() -> httpx.Client:
+            return client(
+                keys.still_trusted((ssh.read(f"{paths.TLS_FOLDER}/ca.pem") or b"").decode("ascii", "replace"))
+            )
+
+        yield ConsulApi(ssh.access.host, client(keys.authority), ("",) if anonymous else keys.tokens, trusting)
 
 
 def call_timeout() -> httpx.Timeout:

@@ -17,7 +17,7 @@ __all__ = ["edition_of", "render_config", "render_unit"]
 # (agent configuration reference, performance.raft_multiplier).
 _RAFT_MULTIPLIER = 1
 # Used at the start only, or kept up through the API: a change needs no restart.
-_LIVE = ("retry_join", "autopilot")
+_LIVE = ("retry_join", "autopilot", "encrypt")
 
 
 def render_config(
@@ -146,9 +146,12 @@ def edition_of(config: str, rest: str) -> str:
 
     Taken from the settings of a formed cluster, also for a birth: a reload is enough to get from one to the other.
 
-    :param rest: whatever else an agent has loaded: unit, service, version, certificate.
+    Secrets are not among it: a reload takes tokens and certificates, and the gossip key is kept in a keyring.
+
+    :param rest: whatever else an agent has loaded: unit and version.
     """
     loaded = json.loads(config)
+    loaded["acl"].pop("tokens")
     for key in _LIVE:
         loaded.pop(key, None)
     return hashlib.sha256((json.dumps(loaded, sort_keys=True) + rest).encode()).hexdigest()

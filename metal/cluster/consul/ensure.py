@@ -9,11 +9,14 @@ from typing import TypeVar
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent
+from metal.cluster.consul.certificate import Reached
+from metal.cluster.consul.gossip import discard_stale_keyring, has_stale_keyring
 from metal.cluster.consul.guest import ensure_guest
 from metal.cluster.consul.install import Installed, install, write_config
 from metal.cluster.consul.living import dialable_servers, find_living, living_api, member_api
 from metal.cluster.consul.observe import LocalFiles, observe_files, observe_others, refuse_foreign, see_member
 from metal.cluster.consul.remove import remove_member, step_down
+from metal.cluster.consul.rotate import retire, rotate
 from metal.cluster.consul.seen import MemberSeen
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.tokens import ensure_tokens
@@ -43,6 +46,9 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
 
     With an existing Consul the host's agent is a client of it, or there is none of ours at all.
 
+    Raised rotation numbers move the living cluster first (:func:`metal.cluster.consul.rotate.rotate`); a running agent
+    takes new secrets by a reload.
+
     :raises HostError: the host, its download or its unit failed.
     :raises PlanRefused: its agent lives by another seed, or is somebody else's.
     :raises ClusterError: no leader, no vote, or no registration within the deadline `consul`.
@@ -62,13 +68,18 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
         step_down(site, wish, ssh)
         files = observe_files(ssh)
     expect = len(dialable_servers(site, wish))
-    installed = install(site, ssh, wish, secrets, expect=expect, in_service=files.active or files.formed)
-    act = _Ensuring(site, wish, ssh, secrets, installed)
+    # What an existing Consul asks for is not ours to rotate.
+    reached = rotate(site, wish, ssh, files) if wish.external is None else Reached.wanted(site, wish)
+    installed = install(site, ssh, wish, secrets, reached, expect=expect, in_service=files.active or files.formed)
+    act = _Ensuring(site, wish, ssh, secrets, installed, rotated=wish.external is None and not reached.left)
     if wish.server:
         act.server()
     else:
         act.client()
     seen = act.registered()
+    waiting = retire(site, wish) if wish.external is None else ()
+    if waiting:
+        site.run.progress(f"{wish.host}: the old management token of Consul stays for {', '.join(waiting)}")
     return MemberReport(
         host=wish.host,
         cluster=wish.cluster,
@@ -76,18 +87,24 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
         node_id=wish.node_id(secrets),
         server=wish.server,
         version=seen.version,
+        not_after=installed.not_after,
+        unfinished=reached.left,
     )
 
 
 class _Ensuring:
     """One run of :func:`ensure_member`, after the files are in place."""
 
-    def __init__(self, site: Site, wish: MemberWish, ssh: Ssh, secrets: ClusterSecrets, installed: Installed) -> None:
+    def __init__(
+        self, site: Site, wish: MemberWish, ssh: Ssh, secrets: ClusterSecrets, installed: Installed, *, rotated: bool
+    ) -> None:
+        """:param rotated: the living cluster is ours and has the wanted secrets."""
         self.site = site
         self.wish = wish
         self.ssh = ssh
         self.secrets = secrets
         self.installed = installed
+        self.rotated = rotated
 
     def client(self) -> None:
         """The tokens are made before the agent asks for them, so that it is registered with its first word."""
@@ -95,9 +112,12 @@ class _Ensuring:
         with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
             made = self._has_acls and ensure_tokens(api, self.wish, self.secrets)
         files = observe_files(self.ssh)
-        write_config(self.ssh, self.installed, birth=False)
-        # An agent that ran before its token was there remembers the refusal for a while.
-        self._start(restarted=made or files.edition != self.installed.edition, deadline=deadline)
+        changed = write_config(self.ssh, self.installed, birth=False)
+        # An agent that ran before its token was there remembers the refusal for a while; one that gets another token
+        # has not asked with it yet.
+        restarted = (made and not changed) or not self._is_current(files)
+        self._start(restarted=restarted, deadline=deadline)
+        self._reload(deadline)
 
     @property
     def _has_acls(self) -> bool:
@@ -105,7 +125,7 @@ class _Ensuring:
 
     def server(self) -> None:
         files = observe_files(self.ssh)
-        if files.active and files.edition == self.installed.edition and not self._birth_changed(files):
+        if self._is_current(files) and not self._birth_changed(files):
             self._settle()
             return
         others = {} if files.formed else observe_others(self.site, self.wish)
@@ -124,6 +144,12 @@ class _Ensuring:
             write_config(self.ssh, self.installed, birth=False)
             self._start(restarted=False, deadline=self._deadline())
             self._settle()
+
+    def _is_current(self, files: LocalFiles) -> bool:
+        """The agent runs with what only a restart could change, and hears the others' gossip."""
+        # Where the cluster could not be moved, the keyring that it has may be everybody's.
+        isolated = files.active and self.rotated and has_stale_keyring(self.ssh, self.secrets.gossip_key)
+        return files.active and files.edition == self.installed.edition and not isolated
 
     def _birth_changed(self, files: LocalFiles) -> bool:
         """It still waits to be born, with another number of servers than is wanted now."""
@@ -207,13 +233,27 @@ class _Ensuring:
             return Pending(f"{state}; healthy voters: {', '.join(sorted(voters.healthy)) or 'none'}")
 
         self._wait(f"{self.wish.host} is a healthy voter", votes, deadline)
-        if write_config(self.ssh, self.installed, birth=False):
-            with self._own_api(deadline) as api:
-                api.put("agent/reload")
+        write_config(self.ssh, self.installed, birth=False)
+        self._reload(deadline)
 
     def _start(self, *, restarted: bool, deadline: Deadline) -> None:
+        # The keyring of an existing Consul is kept by those who rotate it.
+        if self.wish.external is None and (restarted or not observe_files(self.ssh).active):
+            discard_stale_keyring(self.ssh, self.secrets.gossip_key)
         ensure_active(self.ssh, paths.UNIT, deadline=deadline, restarted=restarted)
         ensure_active(self.ssh, paths.ENTRY_TIMER, deadline=deadline)
+
+    def _reload(self, deadline: Deadline) -> None:
+        """Have the agent take tokens, certificates and service from its files, if it was not told of a change."""
+
+        def told() -> bool:
+            with self._own_api(deadline) as api:
+                api.put("agent/reload")
+            return True
+
+        if observe_files(self.ssh).secrets != self.installed.secrets:
+            self._wait("the agent takes its secrets from its files", told, deadline)
+            self.ssh.write(paths.LOADED_SECRETS, self.installed.secrets, mode=0o644)
 
     def _await_healthy(self, api: ConsulApi, deadline: Deadline) -> None:
         def probe() -> bool | Pending:

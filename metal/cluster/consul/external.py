@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from metal.cluster.consul.api import ConsulApi, call_timeout, token_header
+from metal.cluster.consul.api import ConsulApi, call_timeout
 from metal.cluster.consul.wish import MemberWish
 from metal.errors import ClusterError, HostError
 from metal.host.ssh import Ssh
@@ -42,12 +42,11 @@ def open_external(ssh: Ssh | None, external: ExternalConsul, secret: ConsulSecre
             httpx.Client(
                 transport=transport,
                 base_url=external.api,
-                headers=token_header(secret.token),
                 timeout=call_timeout(),
                 trust_env=False,
             )
         )
-        yield ConsulApi(ssh.access.host if ssh else external.endpoint[0], client)
+        yield ConsulApi(ssh.access.host if ssh else external.endpoint[0], client, (secret.token,))
 
 
 @contextmanager

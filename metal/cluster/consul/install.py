@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 
 from metal.cluster.consul import paths
+from metal.cluster.consul.certificate import Reached, ensure_certificate
 from metal.cluster.consul.config import edition_of, render_config, render_unit
 from metal.cluster.consul.registration import (
     render_entry_script,
@@ -21,16 +23,11 @@ from metal.host.facts import observe_facts
 from metal.host.packages import Packages
 from metal.host.service import ensure_unit
 from metal.host.ssh import Ssh
-from metal.pki.authority import BOTH
-from metal.pki.host_key import ensure_host_certificate
 from metal.pki.secrets import ClusterSecrets
 from metal.settings.consul_secret import ConsulSecret
 from metal.site import Site
 
 __all__ = ["Installed", "install", "write_config"]
-
-_DAYS = 730
-_RENEW_DAYS = 180
 
 _FOLDERS = """
 user=$1 data=$2 config=$3 own=$4
@@ -48,21 +45,26 @@ class Installed:
     """What was put on the host, and what its configuration file may say.
 
     :ivar edition: what an agent that is started with these files notes as loaded.
+    :ivar secrets: fingerprint of what an agent takes by a reload: tokens, gossip key, certificates.
     :ivar steady: text of the configuration of a member of a formed cluster.
     :ivar birth: text of the same for a birth with so many servers; equal to `steady` for clients.
+    :ivar not_after: end of the certificate, ISO 8601, UTC.
     """
 
     edition: str
-    steady: str
-    birth: str
-    service: str
+    secrets: str
+    steady: str = field(repr=False)
+    birth: str = field(repr=False)
+    service: str = field(repr=False)
+    not_after: str
 
 
 def install(
-    site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, *, expect: int, in_service: bool
+    site: Site, ssh: Ssh, wish: MemberWish, secrets: ClusterSecrets, reached: Reached, *, expect: int, in_service: bool
 ) -> Installed:
     """Have everything on the host but the configuration file, whose form depends on whether the cluster was formed.
 
+    :param reached: how far a rotation of the certificates has come.
     :param expect: servers that a birth would wait for.
     :param in_service: the agent is up, or was a server of a formed cluster.
     :raises PlanRefused: it is in service, with certificates of another seed.
@@ -72,21 +74,7 @@ def install(
     for tool in lacking_tools(ssh, wish.artifact.url):
         Packages.for_host(ssh, observe_facts(ssh)).ensure(tool, "*", packages, pin=False)
     fetch_artifact(ssh, wish.artifact, paths.BINARY, 0o755)
-    role = "server" if wish.server else "client"
-    certificate = ensure_host_certificate(
-        ssh,
-        authority=wish.authority(site),
-        name=f"{role}.{wish.datacenter}.consul",
-        names=[f"{role}.{wish.datacenter}.consul", "localhost"],
-        addresses=["127.0.0.1"],
-        usages=BOTH,
-        days=_DAYS,
-        renew_before_days=_RENEW_DAYS,
-        directory=paths.TLS_FOLDER,
-        owner=f"{paths.USER}:{paths.USER}",
-        in_service=in_service,
-        deadline=packages,
-    )
+    certificate = ensure_certificate(site, ssh, wish, reached, in_service=in_service, deadline=packages)
     outside = wish.outside(site) if wish.external else None
     acls = bool(wish.token(site))
     service = render_service(wish, secrets, acls=acls)
@@ -102,11 +90,11 @@ def install(
     ensure_unit(ssh, paths.ENTRY_TIMER, render_entry_timer())
     steady = render_config(wish, secrets, expect=None, outside=outside)
     birth = render_config(wish, secrets, expect=expect) if wish.server else steady
-    rest = unit + service + wish.artifact.version + certificate.fingerprint
-    if outside is not None:
-        rest += outside.ca + outside.certificate
-    edition = edition_of(steady, rest)
-    return Installed(edition, steady, birth, service)
+    edition = edition_of(steady, unit + wish.artifact.version)
+    shown = (outside.ca, outside.certificate) if outside is not None else ()
+    parts = (steady, service, certificate.fingerprint, reached.trusted, *shown)
+    live = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return Installed(edition, live, steady, birth, service, certificate.not_after)
 
 
 def _write_outside(ssh: Ssh, outside: ConsulSecret) -> None:

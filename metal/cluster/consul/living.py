@@ -39,7 +39,7 @@ def member_api(site: Site, wish: MemberWish, host: str, *, deadline: Deadline) -
         with open_external(ssh, wish.external, wish.outside(site)) as api:
             yield api
         return
-    with open_api(ssh, wish.authority(site).certificate, wish.token(site)) as api:
+    with open_api(ssh, wish.keys(site)) as api:
         yield api
 
 

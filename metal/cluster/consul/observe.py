@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent, open_api
@@ -15,6 +15,7 @@ from metal.cluster.consul.servers import voters_of
 from metal.cluster.consul.wish import MemberWish
 from metal.errors import ClusterError, HostError, PlanRefused
 from metal.host.ssh import Ssh
+from metal.pki.host_key import end_of_certificate
 from metal.plan.consul import ServerSeen
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS
@@ -28,7 +29,11 @@ _FILES = """
 [ -d "$1/raft" ] && [ -e "$1/raft/raft.db" ] && echo raft
 [ -e "$2" ] && echo config
 if [ -e "$2" ] && grep -q '"bootstrap_expect"' "$2"; then echo birth; fi
-if systemctl is-active --quiet "$3"; then echo active; [ ! -e "$4" ] || echo "edition $(cat "$4")"; fi
+if systemctl is-active --quiet "$3"; then
+  echo active
+  [ ! -e "$4" ] || echo "edition $(cat "$4")"
+  [ ! -e "$5" ] || echo "secrets $(cat "$5")"
+fi
 exit 0
 """
 
@@ -41,6 +46,7 @@ class LocalFiles:
     :ivar birth: the configuration still has the birth settings.
     :ivar active: the agent's unit is up.
     :ivar edition: what the running agent was started with; None where it is not up.
+    :ivar secrets: fingerprint of the secrets and certificates that it was last told to load; None where it was not.
     """
 
     raft: bool
@@ -48,6 +54,7 @@ class LocalFiles:
     birth: bool
     active: bool
     edition: str | None
+    secrets: str | None = None
 
     @property
     def formed(self) -> bool:
@@ -57,9 +64,12 @@ class LocalFiles:
 
 def observe_files(ssh: Ssh) -> LocalFiles:
     """Look at a host's files and unit, in one round trip."""
-    said = ssh.script(_FILES, paths.DATA, paths.CONFIG, paths.UNIT, paths.LOADED_EDITION).stdout.split("\n")
-    edition = next((line.removeprefix("edition ") for line in said if line.startswith("edition ")), None)
-    return LocalFiles("raft" in said, "config" in said, "birth" in said, "active" in said, edition)
+    loaded = (paths.LOADED_EDITION, paths.LOADED_SECRETS)
+    said = ssh.script(_FILES, paths.DATA, paths.CONFIG, paths.UNIT, *loaded).stdout.split("\n")
+    noted = dict(line.split(" ", 1) for line in said if " " in line)
+    return LocalFiles(
+        "raft" in said, "config" in said, "birth" in said, "active" in said, noted.get("edition"), noted.get("secrets")
+    )
 
 
 def refuse_foreign(ssh: Ssh, files: LocalFiles) -> None:
@@ -103,7 +113,7 @@ def _formed(site: Site, wish: MemberWish, host: str) -> ServerSeen | None:
         files = observe_files(ssh)
         if files.formed or not files.active:
             return ServerSeen(files.formed)
-        with open_api(ssh, wish.authority(site).certificate, "") as api:
+        with open_api(ssh, wish.keys(site), anonymous=True) as api:
             return ServerSeen(bool(api.leader()))
     except (HostError, ClusterError):
         return None
@@ -118,13 +128,14 @@ def observe_member(site: Site, wish: MemberWish) -> MemberSeen:
     if wish.is_guest:
         return observe_guest(site, wish)
     files = observe_files(ssh)
+    not_after = end_of_certificate(ssh.read(f"{paths.TLS_FOLDER}/cert.pem"))
     if not files.active:
-        return MemberSeen(wish.host, active=False)
+        return MemberSeen(wish.host, active=False, not_after=not_after)
     try:
-        with open_api(ssh, wish.authority(site).certificate, wish.token(site)) as api:
-            return see_member(api, wish)
+        with open_api(ssh, wish.keys(site)) as api:
+            return replace(see_member(api, wish), not_after=not_after)
     except (ConsulSilent, ConsulRefused):
-        return MemberSeen(wish.host, active=True)
+        return MemberSeen(wish.host, active=True, not_after=not_after)
 
 
 def see_member(api: ConsulApi, wish: MemberWish) -> MemberSeen:

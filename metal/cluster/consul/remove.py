@@ -11,6 +11,7 @@ from metal.cluster.consul.guest import remove_guest
 from metal.cluster.consul.living import dialable_servers, living_api
 from metal.cluster.consul.observe import observe_files
 from metal.cluster.consul.registration import node_key
+from metal.cluster.consul.rotate import retire_management
 from metal.cluster.consul.servers import keep_quorum, raft_id, voters_of
 from metal.cluster.consul.tokens import remove_tokens
 from metal.cluster.consul.wish import MemberWish
@@ -23,6 +24,7 @@ from metal.pki.host_key import remove_host_certificate
 from metal.plan.consul import decide_removal
 from metal.plan.override import waives
 from metal.plan.quorum import Rule
+from metal.plan.rotation import candidates
 from metal.plan.verdict import Refuse, Wait
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
@@ -94,7 +96,10 @@ def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
         if line:
             api.delete(f"kv/{node_key(wish)}", cas=str(line[0]["ModifyIndex"]))
         if wish.token(site):
-            remove_tokens(api, wish, wish.secrets(site))
+            for number in candidates(wish.wanted(site).acl, wish.identity.acl):
+                remove_tokens(api, wish, replace(wish, identity=replace(wish.identity, acl=number)).secrets(site))
+        if wish.external is None:
+            retire_management(site, wish, api)
         if wish.server:
             keep_quorum(api, len(_wanted(site, wish)))
 
@@ -124,7 +129,7 @@ def _leave(site: Site, ssh: Ssh, wish: MemberWish) -> None:
     # Without the timer, nobody writes the line again after it was taken away.
     ssh.run(["systemctl", "stop", "--", paths.ENTRY_TIMER], check=False)
     try:
-        with open_api(ssh, wish.authority(site).certificate, wish.token(site)) as api:
+        with open_api(ssh, wish.keys(site)) as api:
             api.put("agent/leave")
     except (ConsulSilent, ConsulRefused) as error:
         site.run.progress(f"{wish.host}: its agent did not leave by itself ({error.seen})")

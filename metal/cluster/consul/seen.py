@@ -19,6 +19,7 @@ class MemberSeen:
     :ivar registered: the swarm node's service is in the catalogue.
     :ivar listed: the host's line is in the classic node list.
     :ivar version: of the agent; empty when it does not answer.
+    :ivar not_after: end of the certificate on the host, ISO 8601, UTC; None where none was looked at.
     """
 
     host: str
@@ -29,6 +30,7 @@ class MemberSeen:
     registered: bool = False
     listed: bool = False
     version: str = ""
+    not_after: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

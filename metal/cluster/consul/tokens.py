@@ -1,18 +1,20 @@
-"""The two tokens of a host, made through the ACL API from derived ids, so that making them twice makes one."""
+"""The two tokens of a host, and the management token of a rotation, made through the ACL API from derived ids, so that
+making them twice makes one.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from metal.cluster.consul.api import ConsulApi, ConsulRefused
+from metal.cluster.consul.api import UNKNOWN_TOKEN, ConsulApi, ConsulRefused
 from metal.cluster.consul.registration import render_swarm_policy
 from metal.cluster.consul.wish import MemberWish
 from metal.pki.secrets import ClusterSecrets
 
-__all__ = ["ensure_tokens", "remove_tokens"]
+__all__ = ["ensure_management", "ensure_tokens", "holder", "remove_tokens"]
 
-# Consul's answer for an accessor that it does not know is 403 with this text.
-_UNKNOWN = "ACL not found"
+# Consul's built-in policy, the same in every datacenter.
+_GLOBAL_MANAGEMENT = "00000000-0000-0000-0000-000000000001"
 
 
 def ensure_tokens(api: ConsulApi, wish: MemberWish, secrets: ClusterSecrets) -> bool:
@@ -35,6 +37,38 @@ def ensure_tokens(api: ConsulApi, wish: MemberWish, secrets: ClusterSecrets) -> 
         "Policies": [{"Name": _policy_name(wish, secrets)}],
     }
     return _ensure_token(api, agent) | _ensure_token(api, swarm) | policy
+
+
+def ensure_management(api: ConsulApi, cluster: str, secrets: ClusterSecrets, number: int) -> bool:
+    """Have the wanted management token work; true when it was made, with the one before.
+
+    :param number: its rotation number, for people.
+    """
+    if holder(api, secrets.management_token) is not None:
+        return False
+    api.put(
+        "acl/token",
+        {
+            "AccessorID": secrets.management_accessor,
+            "SecretID": secrets.management_token,
+            "Description": f"management of {cluster}, rotation {number}",
+            "Policies": [{"ID": _GLOBAL_MANAGEMENT}],
+        },
+    )
+    return True
+
+
+def holder(api: ConsulApi, token: str) -> str | None:
+    """The accessor id of a token; None for one that does not exist (any more).
+
+    :param token: secret id.
+    """
+    try:
+        return str(api.with_token(token).get("acl/token/self")["AccessorID"])
+    except ConsulRefused as refused:
+        if _is_unknown(refused):
+            return None
+        raise
 
 
 def remove_tokens(api: ConsulApi, wish: MemberWish, secrets: ClusterSecrets) -> None:
@@ -93,7 +127,11 @@ def _token(api: ConsulApi, accessor: str) -> dict[str, Any] | None:
     try:
         seen: dict[str, Any] | None = api.get(f"acl/token/{accessor}")
     except ConsulRefused as refused:
-        if refused.status == 403 and _UNKNOWN in (refused.seen or ""):
+        if _is_unknown(refused):
             return None
         raise
     return seen
+
+
+def _is_unknown(refused: ConsulRefused) -> bool:
+    return refused.status == 403 and UNKNOWN_TOKEN in (refused.seen or "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from metal.cluster.consul.keys import AgentKeys
 from metal.pki.authority import Authority
 from metal.pki.secrets import ClusterSecrets
 from metal.settings.access import Access
@@ -99,6 +100,16 @@ class MemberWish:
     def secrets(self, site: Site) -> ClusterSecrets:
         return ClusterSecrets.derive(site.credentials.seed(), self.cluster, self.identity)
 
+    def wanted(self, site: Site) -> Identity:
+        """The numbers that the settings want now; of a cluster that is gone from them, those the wish was made with."""
+        cluster = site.fleet.clusters.get(self.cluster)
+        return cluster.identity if cluster is not None else self.identity
+
+    def keys(self, site: Site) -> AgentKeys:
+        """What opens this cluster's agents, also while a rotation is under way."""
+        outside = self.outside(site).token if self.external else None
+        return AgentKeys(site.credentials.seed(), self.cluster, self.wanted(site), self.identity, outside)
+
     def authority(self, site: Site) -> Authority:
         return Authority.of(site.credentials.seed(), self.cluster, self.identity.ca)
 
@@ -113,6 +124,8 @@ class MemberReport:
 
     :ivar node_id: stable over reinstalls.
     :ivar version: of the running agent.
+    :ivar not_after: end of its certificate, ISO 8601, UTC.
+    :ivar unfinished: what keeps a rotation from its end; empty where nothing does.
     """
 
     host: str
@@ -121,6 +134,8 @@ class MemberReport:
     node_id: str
     server: bool
     version: str
+    not_after: str = ""
+    unfinished: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -91,6 +91,15 @@ class DockerApi:
         """
         return self._object("GET", "/swarm")
 
+    def swarm_update(self, version: int, spec: Mapping[str, Any], *, rotate_tokens: bool = False) -> None:
+        """Replace the swarm's spec, if its version is still the given one.
+
+        :param rotate_tokens: make new join tokens, of workers and of managers, in the same step.
+        """
+        rotate = str(rotate_tokens).lower()
+        params = {"version": str(version), "rotateWorkerToken": rotate, "rotateManagerToken": rotate}
+        self._call("POST", "/swarm/update", params=params, body=spec)
+
     def swarm_init(self, body: Mapping[str, Any]) -> str:
         """Give birth to a swarm; the id of its first node."""
         return str(self._call("POST", "/swarm/init", body=body))

@@ -21,6 +21,7 @@ from metal.host.service import ensure_active, ensure_unit, observe_unit, start, 
 from metal.host.ssh import Ssh
 from metal.pki.authority import BOTH, Authority
 from metal.pki.host_key import CertificateReport, ensure_host_certificate, remove_host_certificate
+from metal.pki.succession import trusted
 from metal.settings.access import Access
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS, Deadline, Pending, wait_until
@@ -57,10 +58,11 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
     packages = Packages.for_host(ssh, observe_facts(ssh))
     package = packages.ensure(wish.package, wish.version, run.deadline(deadlines.packages))
     deadline = run.deadline(deadlines.engine)
-    authority = Authority.of(site.credentials.seed(), wish.authority_name, wish.ca)
+    seed = site.credentials.seed()
+    authority = Authority.of(seed, wish.authority_name, wish.ca)
     unit = listening_drop_in(_fragment(ssh, wish.package), host=wish.host)
     _note_drift(ssh, {_DAEMON_JSON: configuration, f"/etc/systemd/system/{_DROP_IN}": unit})
-    certificate = _certificate(ssh, wish, authority, deadline)
+    certificate = _certificate(ssh, wish, seed, authority, deadline)
     ssh.write(_WRITTEN, configuration, mode=0o600)
     ssh.write(_DAEMON_JSON, configuration, mode=0o644)
     ensure_unit(ssh, _DROP_IN, unit)
@@ -184,7 +186,9 @@ def has_tls(ssh: Ssh) -> bool:
     return ssh.read(_STARTED) is not None
 
 
-def _certificate(ssh: Ssh, wish: EngineWish, authority: Authority, deadline: Deadline) -> CertificateReport:
+def _certificate(
+    ssh: Ssh, wish: EngineWish, seed: bytes, authority: Authority, deadline: Deadline
+) -> CertificateReport:
     names, addresses = wish.subjects()
     return ensure_host_certificate(
         ssh,
@@ -196,6 +200,8 @@ def _certificate(ssh: Ssh, wish: EngineWish, authority: Authority, deadline: Dea
         days=_CERTIFICATE_DAYS,
         renew_before_days=RENEW_BEFORE_DAYS,
         directory=TLS_DIRECTORY,
+        # The next one ahead: an engine takes another authority by a restart only, and a rotation needs but one.
+        trusted=trusted(seed, wish.authority_name, wish.ca),
         in_service=_in_swarm(ssh, wish),
         deadline=deadline,
     )

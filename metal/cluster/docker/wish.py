@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from metal.pki.authority import FLEET
+from metal.plan.renewal import ENGINE_RENEW_DAYS, is_due
 from metal.settings.access import Access
 
 __all__ = ["RENEW_BEFORE_DAYS", "TLS_PORT", "EngineReport", "EngineSeen", "EngineWish"]
@@ -16,7 +17,7 @@ __all__ = ["RENEW_BEFORE_DAYS", "TLS_PORT", "EngineReport", "EngineSeen", "Engin
 TLS_PORT = 2376
 
 # A certificate with fewer days left is made anew, with a restart of the engine.
-RENEW_BEFORE_DAYS = 90
+RENEW_BEFORE_DAYS = ENGINE_RENEW_DAYS
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,7 @@ class EngineSeen:
 
     def renewal_due(self, now: datetime) -> bool:
         """Whether the certificate ends within :data:`RENEW_BEFORE_DAYS`; False where there is none to be renewed."""
-        if self.not_after is None:
-            return False
-        return datetime.fromisoformat(self.not_after) - now < timedelta(days=RENEW_BEFORE_DAYS)
+        return is_due(self.not_after, now, days=RENEW_BEFORE_DAYS)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -45,6 +45,10 @@ class StackEngine:
         data = ssh.run(["test", "-e", files.DATA], check=False).rc == 0
         return Running(arguments.admin, arguments.seed, arguments.bind, data)
 
+    def key_of(self, ssh: Ssh) -> str | None:
+        config = ssh.read(files.CONFIG)
+        return files.parse_key(config.decode("utf-8", "replace")) if config is not None else None
+
     def ensure(self, ssh: Ssh, settings: NodeSettings, *, deadline: Deadline) -> bool:
         ssh.script(_USER, files.USER, files.DATA)
         digest = digest_of(ssh, settings.artifact)
@@ -108,6 +112,9 @@ class _Api:
             for row in rows
         )
 
+    def enter(self, key: str, *, use: bool) -> None:
+        self._call("PUT", "/api/licence", body={"key": key.strip(), "use": use})
+
     def remove(self, name: str) -> bool:
         return self._call("DELETE", f"/api/nodes/{quote(name, safe='')}", ok=(200, 404)).status_code == 200
 
@@ -123,11 +130,13 @@ class _Api:
             )
         return text
 
-    def _call(self, method: str, path: str, *, ok: tuple[int, ...] = (200,)) -> httpx.Response:
+    def _call(
+        self, method: str, path: str, *, ok: tuple[int, ...] = (200,), body: dict[str, Any] | None = None
+    ) -> httpx.Response:
         shown = f"{method} :{_WEB_PORT}{path}"
         log = f"look at {files.LOG_FOLDER}/stackengine.log on the host"
         try:
-            response = self._client.request(method, path)
+            response = self._client.request(method, path, json=body)
         except httpx.TransportError as error:
             seen = str(error) or type(error).__name__
             raise ClusterError(

@@ -68,6 +68,9 @@ class ManagerApi(Protocol):
     def nodes(self) -> tuple[RingNode, ...]:
         """Every node that it knows, itself included."""
 
+    def enter(self, key: str, *, use: bool) -> None:
+        """Have the running node accept another key as well, and with `use` show that one to other nodes."""
+
     def remove(self, name: str) -> bool:
         """Deregister another node, in the whole ring; False when it was not registered."""
 
@@ -77,6 +80,9 @@ class Driver(Protocol):
 
     def observe(self, ssh: Ssh) -> Running | None:
         """How the node is set up now; None where it is not."""
+
+    def key_of(self, ssh: Ssh) -> str | None:
+        """The key that the node's configuration holds (secret); None where it has none."""
 
     def ensure(self, ssh: Ssh, settings: NodeSettings, *, deadline: Deadline) -> bool:
         """Install, configure and start; restarts only for a change. True when it was started or restarted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from metal.cluster.stackengine.driver import Driver, NodeSettings, driver_for
 from metal.cluster.stackengine.plan import RingSight, Start, decide_seed, missing_registrations
 from metal.cluster.stackengine.record import RingRecord, open_ring_record
+from metal.cluster.stackengine.rekey import needs_rekey, rekey
 from metal.cluster.stackengine.remove import step_down
 from metal.cluster.stackengine.ring import dialable, observe_ring, wanted_admins
 from metal.cluster.stackengine.wish import ManagerNodeReport, ManagerNodeWish
@@ -22,7 +23,8 @@ def ensure_manager_node(site: Site, wish: ManagerNodeWish) -> ManagerNodeReport:
     """Have the host a node of its cluster's container manager, known to the ring and knowing it. Idempotent.
 
     Ring members take the cluster's turn: the first founds the ring, each next one registers with a living member, and
-    the turn ends only when both sides see each other. Other nodes need a living ring member and no turn.
+    the turn ends only when both sides see each other. Other nodes need a living ring member and no turn. Where the key
+    changed, all running nodes take the new one before the first is restarted with it.
 
     :raises PlanRefused: the driver `none`.
     :raises HostError: the host, its download or its unit failed.
@@ -31,15 +33,20 @@ def ensure_manager_node(site: Site, wish: ManagerNodeWish) -> ManagerNodeReport:
     driver = driver_for(wish.driver)
     key = site.credentials.manager_key(wish.key)
     ssh = site.ssh.connect(wish.access, deadline=site.run.deadline(site.fleet.deadlines.ssh))
+    seconds = site.fleet.deadlines.manager * max(1, len(wanted_admins(site, wish.cluster)))
     if not wish.admin:
         step_down(site, wish, ssh)
+        if needs_rekey(driver, ssh, key):
+            with turn("stackengine", wish.cluster, host=wish.host, deadline=site.run.deadline(seconds)):
+                rekey(site, driver, wish, key)
         with open_ring_record(site, wish.cluster) as record:
             return _bring(site, driver, ssh, wish, key, record)
-    seconds = site.fleet.deadlines.manager * max(1, len(wanted_admins(site, wish.cluster)))
     with (
         turn("stackengine", wish.cluster, host=wish.host, deadline=site.run.deadline(seconds)),
         open_ring_record(site, wish.cluster) as record,
     ):
+        if needs_rekey(driver, ssh, key):
+            rekey(site, driver, wish, key)
         report = _bring(site, driver, ssh, wish, key, record)
         record.add(wish.host, wish.address)
         return report

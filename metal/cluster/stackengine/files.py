@@ -20,6 +20,7 @@ __all__ = [
     "Arguments",
     "edition_of",
     "parse_arguments",
+    "parse_key",
     "render_config",
     "render_unit",
 ]
@@ -33,6 +34,7 @@ UNIT = "stackengine.service"
 EDITION = "/etc/metalswarm/stackengine.edition"
 LOADED_EDITION = "/run/stackengine/edition"
 
+_KEY = re.compile(r'^ID="(.*)"$', re.MULTILINE)
 _ARGUMENTS = re.compile(r'^STACKENGINE_ARGS="(.*)"$', re.MULTILINE)
 
 
@@ -69,6 +71,12 @@ def parse_arguments(config: str) -> Arguments | None:
     if "bind" not in flags:
         return None
     return Arguments("admin" in flags, flags.get("join") or flags.get("mesh"), flags["bind"])
+
+
+def parse_key(config: str) -> str | None:
+    """Read back the key that :func:`render_config` wrote; None for another text."""
+    found = _KEY.search(config)
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else None
 
 
 def render_unit() -> str:

@@ -54,7 +54,9 @@ def step_down(site: Site, wish: ManagerNodeWish, ssh: Ssh) -> None:
 
 
 def _deregister(site: Site, driver: Driver, wish: ManagerNodeWish, ssh: Ssh | None) -> None:
-    key = site.credentials.manager_key(wish.key)
+    # The ring's key of now: it may have been changed since the wish was made.
+    cluster = site.fleet.clusters.get(wish.cluster)
+    key = site.credentials.manager_key(cluster.manager.key if cluster is not None else wish.key)
     deadline = site.run.deadline(site.fleet.deadlines.manager)
     wanted = frozenset(wanted_admins(site, wish.cluster))
     with open_ring_record(site, wish.cluster) as record:

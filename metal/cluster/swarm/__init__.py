@@ -7,6 +7,7 @@ from metal.cluster.swarm.node import ensure_node
 from metal.cluster.swarm.observe import observe_node
 from metal.cluster.swarm.rebalance import rebalance
 from metal.cluster.swarm.record import SwarmRecord
+from metal.cluster.swarm.rotate import rotate_swarm
 from metal.cluster.swarm.wish import NodeReport, NodeSeen, NodeWish
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "rebalance",
     "refuse_needed_host",
     "remove_node",
+    "rotate_swarm",
     "wait_formed",
 ]

@@ -20,10 +20,15 @@ Act = Callable[..., MagicMock]
 
 
 class Told:
-    """The warnings of a provider process."""
+    """The warnings of a provider process, and its lines of progress."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.lines: list[str] = []
+
+    def tell(self, urn: str | None, line: str) -> bool:
+        self.lines.append(line)
+        return True
 
     def warn(self, urn: str | None, line: str) -> bool:
         self.warnings.append(line)
@@ -34,7 +39,7 @@ class Told:
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     told = Told()
     monkeypatch.setattr(runtime, "_warner", told.warn)
-    monkeypatch.setattr(runtime, "_teller", lambda urn, line: True)
+    monkeypatch.setattr(runtime, "_teller", told.tell)
     return told
 
 

@@ -41,6 +41,15 @@ def test_a_rotation_is_an_update_that_keeps_the_id(fleet) -> None:
     assert after["uuid"] == before.outs["uuid"]
 
 
+def test_a_number_may_only_rise_and_a_preview_says_what_it_rotates(fleet, told) -> None:
+    before = wanted(fleet, gossip=2)
+    assert LINK.check(before, wanted(fleet, gossip=3, join=2)).failures == []
+    assert told.lines == ["blue: rotates gossip: 2 -> 3", "blue: rotates join: 1 -> 2"]
+    (refused,) = LINK.check(before, wanted(fleet)).failures
+    assert "identity.gossip = 1" in refused.reason
+    assert "allowed: 2 or more" in refused.reason
+
+
 def test_it_goes_without_a_trace(fleet) -> None:
     LINK.delete("x", arriving(LINK.create(wanted(fleet)).outs))
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from pulumi.output import Unknown
 
@@ -42,6 +45,21 @@ def test_a_member_that_is_not_seen_alive_is_drift(act, inputs, born, serf, word)
     assert seen["membership"] == word
     assert LINK.diff("x", seen, inputs).changes
     assert LINK.diff("x", seen, inputs).replaces == []
+
+
+def test_a_certificate_near_its_end_and_an_unfinished_rotation_ask_for_an_update(act, inputs, born) -> None:
+    near, far = ((datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (170, 700))
+    act("metal.cluster.consul.observe_member", MemberSeen("n2", True, serf="passing", not_after=near))
+    found = LINK.diff("x", arriving(LINK.read("x", born).outs), inputs)
+    assert (found.changes, found.replaces) == (True, [])
+    assert not LINK.diff("x", {**born, "not_after": far}, inputs).changes
+    assert LINK.diff("x", {**born, "unfinished": "n3 cannot be reached"}, inputs).changes
+
+
+def test_what_keeps_a_rotation_from_its_end_is_told_and_kept(act, inputs, told) -> None:
+    act("metal.cluster.consul.ensure_member", replace(REPORT, unfinished="the old CA stays in use: n3"))
+    assert LINK.create(inputs).outs["unfinished"] == "the old CA stays in use: n3"
+    assert told.warnings == ["n2: the old CA stays in use: n3; the next `pulumi up` goes on with it"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ REPORT = EngineReport(
     version="20.10.24+dfsg1",
     package_version="20.10.24+dfsg1-1",
     certificate="c0ffee",
-    not_after="2027-01-01T00:00:00+00:00",
+    not_after="2043-01-01T00:00:00+00:00",
     authority="beef",
     endpoint="tcp://10.0.0.1:2376",
     restarted=("package",),
@@ -96,6 +96,13 @@ def test_a_certificate_near_its_end_is_drift(act, inputs, born) -> None:
     far = (datetime.now(UTC) + timedelta(days=300)).isoformat()
     seen = EngineSeen(True, True, REPORT.version, "active", REPORT.certificate, far)
     assert not LINK.diff("x", arriving(LINK.read("x", act_reads(act, born, seen)).outs), inputs).changes
+
+
+@pytest.mark.demand("U39")
+def test_a_certificate_near_its_end_is_renewed_by_a_plain_up_too(inputs, born) -> None:
+    near = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    found = LINK.diff("x", {**born, "not_after": near}, inputs)
+    assert (found.changes, found.replaces) == (True, [])
 
 
 def act_reads(act, born, seen):

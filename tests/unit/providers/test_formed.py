@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from components.inputs import cluster_inputs
+from components.inputs import cluster_inputs, swarm_rotation
 from metal.errors import ClusterError, PlanRefused
+from metal.settings.fleet import Identity
 from providers import process
 from providers.formed import ConsulFormedProvider, RingFormedProvider, SwarmFormedProvider
 from tests.unit.providers.wire import arriving
@@ -32,6 +35,25 @@ def test_a_barrier_is_made_when_its_layer_stands(act, inputs, link, wait, id_) -
     assert link.read(made.id, outs).outs == outs
     link.delete(made.id, outs)
     waited.assert_called_once()
+
+
+def test_a_raised_number_of_the_swarm_is_an_update_and_a_number_that_never_was_is_no_input(
+    act, fleet, inputs, told
+) -> None:
+    act("metal.cluster.swarm.wait_formed")
+    rotate = act("metal.cluster.swarm.rotate_swarm", "the swarm's old root is trusted until n4 is back or removed")
+    link = SwarmFormedProvider()
+    born = link.create(inputs)
+    rotate.assert_not_called()
+    assert swarm_rotation(fleet.clusters["blue"]) == {}
+    blue = replace(fleet.clusters["blue"], identity=Identity(join=2))
+    raised = arriving({**inputs, "rotation": swarm_rotation(blue)})
+    found = link.diff(born.id, arriving(born.outs), raised)
+    assert (found.changes, found.replaces) == (True, [])
+    after = link.update(born.id, arriving(born.outs), raised).outs
+    assert rotate.call_args.kwargs == {"join": 2, "ca": 1}
+    assert told.warnings == ["blue: the swarm's old root is trusted until n4 is back or removed"]
+    assert not link.diff(born.id, arriving(after), raised).changes
 
 
 def test_a_layer_that_does_not_stand_in_time_makes_no_barrier(act, inputs) -> None:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"metalswarm/lab/stackengine/internal/identity"
 	"metalswarm/lab/stackengine/internal/roster"
 )
 
@@ -75,10 +76,11 @@ func (c *Controller) apiHandler() http.Handler {
 		writeError(w, http.StatusNotFound, "no node "+r.PathValue("name"))
 	})
 	mux.HandleFunc("DELETE /api/nodes/{name}", c.serveRemoval)
+	mux.HandleFunc("PUT /api/licence", c.serveLicence)
 	mux.HandleFunc("GET /v1/kv/{key...}", c.serveKV)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || !c.key.Matches(token) {
+		if !ok || !c.keys.Matches(token) {
 			writeError(w, http.StatusUnauthorized, "the licence key is needed as bearer token")
 			return
 		}
@@ -137,6 +139,34 @@ func (c *Controller) serveRemoval(w http.ResponseWriter, r *http.Request) {
 		c.replicate(r.Context(), name)
 		writeJSON(w, http.StatusOK, map[string]string{"removed": name})
 	}
+}
+
+// serveLicence enters another licence key into the running node: accepted beside the ones it knows, and with use also shown
+// to other nodes. It lasts until the node is started again, with the key of its configuration.
+func (c *Controller) serveLicence(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Key string `json:"key"`
+		Use bool   `json:"use"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&ask); err != nil {
+		writeError(w, http.StatusBadRequest, "no licence key in the request")
+		return
+	}
+	key, err := identity.New(ask.Key)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if err := c.keys.Accept(key); err != nil {
+		writeError(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	if ask.Use {
+		c.keys.Use(key)
+		c.peers.close()
+	}
+	c.logf("a licence key was entered (in use: %v)", ask.Use)
+	writeJSON(w, http.StatusOK, map[string]bool{"in_use": ask.Use})
 }
 
 // serveKV answers reads in Consul's form: stackengine/nodes/<name> and stackengine/leadership-ring/<name> hold addresses.

@@ -55,7 +55,7 @@ func (c Config) seed() string { return c.Join + c.Mesh }
 // Controller is one node.
 type Controller struct {
 	config Config
-	key    identity.Key
+	keys   *identity.Keyring
 	store  roster.Store
 	peers  *peerClient
 	end    context.CancelCauseFunc
@@ -85,6 +85,10 @@ func New(config Config) (*Controller, error) {
 		return nil, err
 	}
 	config.Key = ""
+	keys, err := identity.NewKeyring(key)
+	if err != nil {
+		return nil, err
+	}
 	store, err := roster.Open(config.Data)
 	if err != nil {
 		return nil, err
@@ -99,17 +103,14 @@ func New(config Config) (*Controller, error) {
 			return nil, err
 		}
 	}
-	return &Controller{config: config, key: key, store: store, state: state, beats: map[string]time.Time{}}, nil
+	return &Controller{config: config, keys: keys, store: store, state: state, beats: map[string]time.Time{}}, nil
 }
 
 // Run serves until ctx ends. Ending is not deregistering: the ring sees the node as inactive until it is back or removed.
 func (c *Controller) Run(ctx context.Context) error {
 	ctx, c.end = context.WithCancelCause(ctx)
 	defer c.end(nil)
-	serverTLS, clientTLS, err := c.key.PeerTLS()
-	if err != nil {
-		return err
-	}
+	serverTLS, clientTLS := c.keys.PeerTLS()
 	c.peers = newPeerClient(clientTLS, c.config.Ports.Peer, c.config.Timing.Call)
 	defer c.peers.close()
 	apiTLS, err := apiCertificate(c.config.Data, c.config.Name, c.config.Address)

@@ -189,7 +189,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 			t.Errorf("%s: %v", reason, err)
 		}
 	}
-	if c, err := New(good); err != nil || strings.Contains(fmt.Sprintf("%v %+v %#v", c.key, c.key, c.key), key) {
+	if c, err := New(good); err != nil || strings.Contains(fmt.Sprintf("%v %+v %#v", c.keys, c.keys, c.config), key) {
 		t.Errorf("good configuration: %v", err)
 	}
 }

@@ -97,11 +97,13 @@ func (n *network) member(name string, seed *node) *node {
 	return n.start(config)
 }
 
-func (n *node) ask(method, path, token string) (int, string) {
+func (n *node) ask(method, path, token string) (int, string) { return n.send(method, path, token, nil) }
+
+func (n *node) send(method, path, token string, content io.Reader) (int, string) {
 	n.t.Helper()
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	request, err := http.NewRequest(method, fmt.Sprintf("https://%s:%d%s", n.config.Address, n.config.Ports.API, path), nil)
+	request, err := http.NewRequest(method, fmt.Sprintf("https://%s:%d%s", n.config.Address, n.config.Ports.API, path), content)
 	if err != nil {
 		n.t.Fatal(err)
 	}

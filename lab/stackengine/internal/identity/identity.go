@@ -41,10 +41,9 @@ func (k Key) Matches(token string) bool {
 	return subtle.ConstantTimeCompare(ours[:], theirs[:]) == 1
 }
 
-// PeerTLS returns server and client settings for traffic between nodes. All nodes of a customer derive the same signing
-// key from the licence key; each end shows a certificate made with it and accepts only that public key, so that a
-// connection exists only between two holders of the licence key, and nothing replayed is of use.
-func (k Key) PeerTLS() (server, client *tls.Config, err error) {
+// certificate is what a holder of the key shows to other nodes. All nodes of a customer derive the same signing key from
+// the licence key, so that a connection exists only between two holders of it, and nothing replayed is of use.
+func (k Key) certificate() (*tls.Certificate, ed25519.PublicKey, error) {
 	seed, err := hkdf.Key(sha256.New, []byte(k.text), nil, "stackengine peer signing key", ed25519.SeedSize)
 	if err != nil {
 		return nil, nil, fmt.Errorf("peer key: %w", err)
@@ -63,28 +62,5 @@ func (k Key) PeerTLS() (server, client *tls.Config, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("peer certificate: %w", err)
 	}
-	own := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
-	verify := func(state tls.ConnectionState) error {
-		if len(state.PeerCertificates) == 0 {
-			return ErrOtherKey
-		}
-		shown, ok := state.PeerCertificates[0].PublicKey.(ed25519.PublicKey)
-		if !ok || !shown.Equal(public) {
-			return ErrOtherKey
-		}
-		return nil
-	}
-	server = &tls.Config{
-		MinVersion:       tls.VersionTLS13,
-		Certificates:     []tls.Certificate{own},
-		ClientAuth:       tls.RequireAnyClientCert,
-		VerifyConnection: verify,
-	}
-	client = &tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		Certificates:       []tls.Certificate{own},
-		InsecureSkipVerify: true, // names and chains mean nothing here; verify demands the one public key
-		VerifyConnection:   verify,
-	}
-	return server, client, nil
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, public, nil
 }

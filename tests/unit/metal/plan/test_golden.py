@@ -16,6 +16,7 @@ from metal.plan.join import JoinSight, decide_join
 from metal.plan.leave import LeaveSight, LeaveStep, plan_leave
 from metal.plan.override import judge
 from metal.plan.quorum import Membership
+from metal.plan.rotation import CaMember, Keyring, ca_step, keyring_step
 from metal.plan.steps import Vote, rack_losses, steps
 from metal.plan.summary import summarise
 
@@ -120,7 +121,28 @@ def summary(case: dict[str, Any]) -> Any:
     return list(summarise(*_change(case)))
 
 
-DECISIONS = {"boot": boot, "join": join, "leave": leave, "quorum": quorum, "steps": steps_, "summary": summary}
+def rotation(case: dict[str, Any]) -> Any:
+    """A member is written as the authorities that it trusts and the one of its certificate: `1 2 leaf 1`."""
+    if "keyring" in case:
+        turn = keyring_step(case["wanted"], build(Keyring, case["keyring"]))
+        return turn and f"{turn.verb} {turn.key}"
+    members = {}
+    for name, text in case["members"].items():
+        trusts, _, leaf = text.partition("leaf")
+        members[name] = CaMember(frozenset(map(int, trusts.split())), int(leaf) if leaf else None)
+    step = ca_step(case["wanted"], members, case.get("silent", ()))
+    return f"{step.phase} {', '.join(step.hosts)}".strip()
+
+
+DECISIONS = {
+    "boot": boot,
+    "join": join,
+    "leave": leave,
+    "quorum": quorum,
+    "rotation": rotation,
+    "steps": steps_,
+    "summary": summary,
+}
 
 
 def test_every_decision_has_cases() -> None:

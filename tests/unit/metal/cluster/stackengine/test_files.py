@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from metal.cluster.stackengine.driver import NodeSettings, driver_for
-from metal.cluster.stackengine.files import Arguments, edition_of, parse_arguments, render_config, render_unit
+from metal.cluster.stackengine.files import (
+    Arguments,
+    edition_of,
+    parse_arguments,
+    parse_key,
+    render_config,
+    render_unit,
+)
 from metal.errors import PlanRefused
 from metal.settings.fleet import Artifact, ManagerDriver
 
@@ -61,6 +68,8 @@ def test_quotes_in_a_key_survive():
     line = text.splitlines()[0]
     read = subprocess.run(["sh", "-c", f'{line}; printf %s "$ID"'], capture_output=True, text=True, check=True)
     assert read.stdout == 'a"b\\c'
+    assert parse_key(text) == 'a"b\\c'
+    assert parse_key("STACKENGINE_ARGS=\n") is None
 
 
 def test_the_key_is_in_no_repr():
