@@ -89,6 +89,7 @@ def _membership(hosts: dict[str, str], case: dict[str, Any]) -> Membership:
             "consul_server": "server" in words,
             "container_manager": "container" in words,
             "down": "down" in words,
+            "evicted": "evicted" in words,
         }
     return Membership.from_dict({"cluster": "blue", "birth": birth, "members": members})
 
