@@ -51,6 +51,9 @@ def refuse_needed_host(site: Site, cluster: str, host: str) -> None:
 
     Nothing where no manager answers or the node is not ready: leaving the swarm deals with that.
     """
+    facts = site.fleet.facts(host)
+    if returns(site, cluster, host) or (facts is not None and facts.given_up):
+        return
     with LivingManagers(site, cluster, host=host).open(None) as found:
         if found is None:
             return
