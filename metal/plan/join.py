@@ -157,7 +157,7 @@ def decide_join(sight: JoinSight) -> JoinMove:
     is never born again.
     """
     if sight.state is LocalState.PENDING:
-        return Wait("its engine is still joining (pending)")
+        return _outlasted(sight) or Wait("its engine is still joining (pending)")
     if sight.state is LocalState.LOCKED:
         return Refuse("its swarm state is locked", "unlock it there: docker swarm unlock")
     if sight.state is LocalState.INACTIVE:
@@ -221,6 +221,17 @@ def _mend(sight: JoinSight) -> JoinMove:
     if sight.node_id in sight.managers and not may_remove(sight.managers, sight.others, own):
         return Wait("its engine is in error, and the other managers have no majority without it")
     return LeaveThenJoin("its engine is in error", sight.wanted, own + sight.stale)
+
+
+def _outlasted(sight: JoinSight) -> JoinMove | None:
+    """A manager that was evicted while it was off starts with its old raft, and asks for ever for votes it cannot get.
+
+    A node is listed before it gets its certificate, so one that is still joining is never taken for a removed one.
+    """
+    recorded = sight.record.swarm if sight.record else None
+    if sight.node_id is None or recorded is None or sight.cluster_id != recorded or sight.listed is not False:
+        return None
+    return LeaveThenJoin("the swarm took it out while it was away", sight.wanted, sight.stale)
 
 
 def _place(sight: JoinSight, swarm: str) -> JoinMove:

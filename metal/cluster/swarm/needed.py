@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metal.cluster.docker.api import DockerApi
+from metal.cluster.swarm.labels import HOST_LABEL
 from metal.cluster.swarm.living import LivingManagers
 from metal.cluster.swarm.placed import read_places, read_services
 from metal.errors import PlanRefused
@@ -31,7 +32,8 @@ def refuse_needed(site: Site, cluster: str, host: str, manager: DockerApi, node:
     if wish is None or NEEDED in wish.override or returns(site, cluster, host):
         return
     places = read_places(manager)
-    leaving = [one.host for one in places if site.fleet.facts(one.host) is not None and one.host not in wish.hosts]
+    # Others of ours that the settings want no more leave as well; what somebody else has joined by hand stays.
+    leaving = [one.host for one in places if HOST_LABEL in one.labels and one.host not in wish.hosts]
     bound = only_here(read_services(manager), read_places(manager, leaving=leaving), node)
     if bound:
         told = [f"{one.name} ({one.replicas} replicas; {', '.join(one.constraints) or 'any node'})" for one in bound]
@@ -49,6 +51,9 @@ def refuse_needed_host(site: Site, cluster: str, host: str) -> None:
 
     Nothing where no manager answers or the node is not ready: leaving the swarm deals with that.
     """
+    facts = site.fleet.facts(host)
+    if returns(site, cluster, host) or (facts is not None and facts.given_up):
+        return
     with LivingManagers(site, cluster, host=host).open(None) as found:
         if found is None:
             return

@@ -111,14 +111,14 @@ class View:
 def observe_local(ssh: Ssh, api: DockerApi) -> Local:
     """Ask an engine about its membership, and read its node certificate.
 
-    The certificate alone names a worker's swarm, and a node whose engine is in error.
+    The certificate alone names a worker's swarm, and that of a node whose engine is in error or does not get in.
 
     :raises EngineSilent: the engine does not answer.
     Source: swarmkit, ca/certificates.go: common name is the node's id, organisation the cluster's, unit the role.
     """
     info = api.info()
     local = _local(info)
-    if local.state in (LocalState.INACTIVE, LocalState.PENDING):
+    if local.state is LocalState.INACTIVE:
         return local
     content = ssh.read(f"{info.get('DockerRootDir', '/var/lib/docker')}/swarm/certificates/swarm-node.crt")
     return _local(info, certificate=content) if content else local

@@ -161,3 +161,47 @@ def test_a_check_tells_the_process_what_the_program_asks_for(fleet) -> None:
     Probe().check({}, arriving(INPUTS))
     assert process.leaving("n1") is process.Leaving.NEW_LIFE
     assert process.leaving("n2") is process.Leaving.REMOVED
+
+
+class Membership(Probe):
+    evicts = True
+
+
+def test_a_host_on_hold_is_evicted_once_and_joins_as_new_after_the_hold(begin) -> None:
+    begin()
+    link = Membership()
+    outs = made(link)
+    wanted = document()
+    wanted["hosts"] = {"n1": {"hold": "RMA", "evict": True}}
+    begin(wanted)
+    held = arriving({**INPUTS, "hold": "RMA", "evict": True})
+    assert not Probe().diff("x", outs, held).changes, "what is no membership is left alone"
+    assert (link.diff("x", outs, held).changes, link.diff("x", outs, held).replaces) == (True, [])
+    evicted = arriving(link.update("x", outs, held).outs)
+    assert link.seen == "undone"
+    assert (evicted["pending"], evicted["evicted"]) == ("RMA", True)
+    assert not link.diff("x", evicted, held).changes
+    link.seen = AssertionError("dialled")
+    assert link.read("x", evicted).outs == evicted
+    link.delete("x", evicted)
+
+    begin()
+    assert link.diff("x", evicted, arriving(INPUTS)).changes
+    back = link.update("x", evicted, arriving(INPUTS)).outs
+    assert back["before"] == [], "nothing of its former membership counts"
+    assert not {"pending", "evicted", "evict"} & set(back)
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("unreachable", "n1: was not to be asked at the last refresh (unreachable)"),
+        ("host key", "raise hosts.n1.generation"),
+        ("unclaimed", None),
+    ],
+)
+def test_what_the_last_refresh_could_not_see_is_said_once_a_run(fleet, told, condition, words) -> None:
+    outs = {**made(Probe()), "condition": condition}
+    for _ in range(2):
+        assert not Probe().diff("x", outs, arriving(INPUTS)).changes
+    assert [words in line for line in told.warnings] == ([True] if words else [])

@@ -5,6 +5,7 @@ from pulumi.output import Unknown
 
 from components.inputs import manager_node_inputs
 from metal.cluster.stackengine import ManagerNodeReport, ManagerNodeSeen, ManagerNodeWish
+from metal.errors import PlanRefused
 from providers.manager_node import ManagerNodeProvider
 from tests.unit.providers.wire import arriving
 from tests.unit.small_fleet import OWNER
@@ -55,3 +56,13 @@ def test_it_is_deregistered_while_its_cluster_is_wanted(act, inputs, born) -> No
     LINK.check({}, inputs)
     LINK.delete("x", born)
     assert remove.call_args.kwargs == {"dissolving": False}
+
+
+def test_the_first_link_to_go_asks_whether_services_need_the_node(act, inputs, born) -> None:
+    remove = act("metal.cluster.stackengine.remove_manager_node")
+    refuse = act("metal.cluster.swarm.refuse_needed_host", PlanRefused("services of blue may run on no other node"))
+    LINK.check({}, {**inputs, "host": "n9"})
+    with pytest.raises(PlanRefused):
+        LINK.delete("x", born)
+    assert refuse.call_args.args[1:] == ("blue", "n2")
+    remove.assert_not_called()

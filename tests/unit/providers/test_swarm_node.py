@@ -87,3 +87,14 @@ def test_what_is_left_out_at_its_default_is_seen_when_it_goes(act, inputs, more)
     assert (found.changes, found.replaces) == (True, [])
     again = arriving(LINK.update("x", outs, inputs).outs)
     assert not LINK.diff("x", again, inputs).changes
+
+
+def test_what_its_pool_says_of_a_stuck_drain_is_known_when_it_leaves(act, begin, inputs, born) -> None:
+    assert "on_stuck" not in inputs, "unsaid, it is no input: an upgrade changes nothing"
+    said = {**inputs, "on_stuck": "force"}
+    assert (LINK.diff("x", born, said).changes, LINK.diff("x", born, said).replaces) == (True, [])
+    outs = arriving(LINK.update("x", born, said).outs)
+    assert LINK.diff("x", outs, inputs).changes, "said no more, it must not stay behind"
+    remove = act("metal.cluster.swarm.remove_node")
+    LINK.delete("x", outs)
+    assert remove.call_args.args[1].on_stuck == "force"

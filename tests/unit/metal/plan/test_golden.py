@@ -95,6 +95,7 @@ def _membership(hosts: dict[str, str], case: dict[str, Any]) -> Membership:
             **({"kept": True} if "kept" in words else {}),
             "held": "held" in words,
             "rack": next((word[1:] for word in words if word[0] == "%"), ""),
+            "evicted": "evicted" in words,
         }
     return Membership.from_dict({"cluster": "blue", "birth": birth, "members": members})
 
