@@ -95,7 +95,8 @@ def _refuse_existing(path: Path) -> None:
     if path.exists():
         raise SettingsError(
             [f"{path}: exists; allowed: a file that is not there yet"],
-            next_step="move it away, or name another --stack or --cluster; nothing was written",
+            next_step="move it away, or name another --stack or --cluster; nothing was written. Of a file that "
+            "`pulumi stack init` made, put its encryptionsalt under the new one",
         )
 
 

@@ -154,9 +154,12 @@ def test_taken_over_engines_are_managed_like_any_other(made: HandMade, stack: Ad
 def test_a_lost_state_comes_back_from_the_hosts(
     made: HandMade, stack: AdoptedStack, pulumi_bin: Path, tmp_path: Path
 ) -> None:
-    """State, inventory and stack file are gone; the hosts' markers are not."""
+    """State, inventory and stack file are gone; the hosts' markers are not. This time through a jump host."""
     again = AdoptedStack(tmp_path / "again", pulumi_bin, made.lab, stack.project.environment)
-    assert "of this stack, as it was" in again.adopt("n1")
+    key = " ".join(made.ssh("n4", "cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2])
+    jump = (f"--jump=ssh://root@{made.address('n4')}", f"--jump-host-key={key}")
+    assert "of this stack, as it was" in again.adopt("n1", *jump)
+    assert again.inventory()["jumps"]["jump"]["address"] == made.address("n4")
     assert {name: set(pool) for name, pool in again.fleet()["pools"].items()} == {
         "managers": {"cluster", "hosts"},
         "managers-drain": {"cluster", "hosts", "availability"},

@@ -24,6 +24,11 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
+def certificates(hosts: HandMade) -> list[str]:
+    files = "/etc/docker/metalswarm/*.pem /etc/consul.d/tls/*.pem"
+    return [hosts.ssh(host, f"sha256sum {files}") for host in hosts.hosts]
+
+
 @pytest.mark.demand("U39")
 def test_a_cluster_of_ours_comes_back_and_nothing_restarts(
     lab: Lab, pulumi_bin: Path, tmp_path_factory: pytest.TempPathFactory
@@ -37,7 +42,7 @@ def test_a_cluster_of_ours_comes_back_and_nothing_restarts(
     }
     before.up().expect()
     hosts = HandMade(lab, ["n1"], ["n2"])
-    processes, nodes = hosts.processes(*UNITS), hosts.nodes()
+    processes, nodes, made = hosts.processes(*UNITS), hosts.nodes(), certificates(hosts)
     installs = [lab.host(name).status().installs for name in hosts.hosts]
     consul = before.fleet["consul"]["url"]
 
@@ -60,6 +65,7 @@ def test_a_cluster_of_ours_comes_back_and_nothing_restarts(
     outcome = after.project.up().expect()
     assert after.replaced(outcome) == []
     assert hosts.processes(*UNITS) == processes
+    assert certificates(hosts) == made
     assert {name: node["Spec"] for name, node in hosts.nodes().items()} == {
         name: node["Spec"] for name, node in nodes.items()
     }
