@@ -115,9 +115,8 @@ def layout(base: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pool(pool: Mapping[str, Any]) -> dict[str, Any]:
-    if "cluster" in pool:
-        return {"purpose": "swarm", "generation": 1, "on_destroy": "off", **pool}
-    return {"purpose": "free", "generation": 1, "power": "off", "on_destroy": "off", **pool}
+    found = {"purpose": "swarm" if "cluster" in pool else "free", "generation": 1, "on_destroy": "off", **pool}
+    return {"power": "off", **found} if found["purpose"] == "free" else found
 
 
 @dataclass(frozen=True)

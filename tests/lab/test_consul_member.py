@@ -134,7 +134,7 @@ def test_a_host_that_is_reset_vanishes_by_itself_and_is_then_evicted(formed: Mem
 def test_servers_that_got_fewer_since_the_preview_keep_the_one_that_was_to_go(formed: Members) -> None:
     leaver = formed.consul("n3")
     formed.want(["n1", "n2"], ["n4"], override=["voters"])
-    limits = replace(formed.site.fleet.deadlines, consul=12)
+    limits = replace(formed.site.fleet.deadlines, boot=1, ssh=10, ready=0, packages=0, consul=12)
     short = replace(formed.site, fleet=replace(formed.site.fleet, deadlines=limits))
     formed.ssh("n2").run(["systemctl", "stop", "consul"])
     with living_api(formed.site, formed.consul("n1"), deadline=formed.run.deadline(30)) as api:

@@ -234,13 +234,14 @@ def _members(clusters: Mapping[str, Wanted]) -> set[str]:
 
 
 def _is_free(stack: LabStack, document: Mapping[str, Any], host: str) -> bool:
-    """Off where its pool says so; else without a running engine, Consul agent or container manager."""
+    """Off where its pool says so; else on, with an engine only where that is wanted, and no agent or controller."""
     (pool,) = [pool for pool in document["pools"].values() if host in pool["hosts"]]
     is_on = stack.lab.host(host).power_is_on()
-    if pool["power"] == "off":
+    if pool.get("power") == "off":
         return not is_on
-    units = "docker.service docker.socket consul.service stackengine.service"
-    return is_on and "active" not in stack.ssh(host, f"systemctl is-active {units} || true").splitlines()
+    units = "docker.service consul.service stackengine.service"
+    running = [told == "active" for told in stack.ssh(host, f"systemctl is-active {units} || true").splitlines()]
+    return is_on and running == [pool["purpose"] == "docker", False, False]
 
 
 def _staying(was: Wanted, will: Wanted, step: Step) -> list[str]:

@@ -50,7 +50,7 @@ def remove_member(site: Site, wish: MemberWish, *, dissolving: bool) -> None:
 
     :param dissolving: the whole cluster goes away: no quorum is kept, nobody is told. An existing Consul stays, and is.
     :raises PlanRefused: it is the last server of a cluster that stays.
-    :raises ClusterError: the servers did not let it go within the deadline `consul`.
+    :raises ClusterError: no server took over in time, or the servers did not let it go within the deadline `consul`.
     :raises HostError: the host failed while it was being cleared.
     """
     ssh = reach_leaver(site, wish.access, instead="the Consul servers take it out")
@@ -61,10 +61,9 @@ def remove_member(site: Site, wish: MemberWish, *, dissolving: bool) -> None:
         if ssh is not None:
             _clear(site, ssh)
         return
+    _require_other_servers(site, wish)
     if wish.server:
-        seconds = site.fleet.deadlines.consul * max(1, len(wish.servers))
-        with turn("consul", wish.cluster, host=wish.host, deadline=site.run.deadline(seconds)):
-            _part(site, wish, ssh)
+        _part_in_turn(site, wish, ssh)
     else:
         _part(site, wish, ssh)
     if ssh is not None:
@@ -78,17 +77,36 @@ def step_down(site: Site, wish: MemberWish, ssh: Ssh) -> None:
     remove_member(site, replace(wish, server=True), dissolving=False)
 
 
-def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
+def _part_in_turn(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
+    """A server that is to take over needs the turn for its join, so it is waited for without holding it."""
+    limits, servers = site.fleet.deadlines, max(1, len(wish.servers), len(_wanted(site, wish)))
+    # The one that takes over may have to be installed first.
+    patience = site.run.deadline(limits.boot + limits.ssh + limits.ready + limits.packages + servers * limits.consul)
+
+    def probe() -> bool | Pending:
+        return _waits_for(site, wish, dead=ssh is None) or True
+
+    while True:
+        _wait(f"the Consul servers can do without {wish.host}", probe, wish, patience)
+        with turn("consul", wish.cluster, host=wish.host, deadline=site.run.deadline(servers * limits.consul)):
+            # Another server may have gone while this one waited for its turn.
+            if _waits_for(site, wish, dead=ssh is None) is None:
+                _part(site, wish, ssh)
+                return
+
+
+def _require_other_servers(site: Site, wish: MemberWish) -> None:
     if wish.external is None and not dialable_servers(site, wish, without=wish.host):
         raise PlanRefused(
             "it is the last Consul server that could be asked",
             host=wish.host,
             next_step="name another server in clusters.<name>.consul.servers first, or remove the whole cluster",
         )
+
+
+def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
     deadline = site.run.deadline(site.fleet.deadlines.consul)
     with living_api(site, wish, without=wish.host, deadline=deadline) as api:
-        if wish.server and raft_id(api, wish.host) is not None:
-            _await_permission(site, wish, api, dead=ssh is None, deadline=deadline)
         if ssh is not None:
             _leave(site, ssh, wish)
         _await_gone(wish, api, dead=ssh is None, deadline=deadline)
@@ -108,18 +126,19 @@ def _wanted(site: Site, wish: MemberWish) -> frozenset[str]:
     return frozenset(dialable_servers(site, wish, without=wish.host))
 
 
-def _await_permission(site: Site, wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadline) -> None:
+def _waits_for(site: Site, wish: MemberWish, *, dead: bool) -> Pending | None:
+    """What a server's going has to wait for at this moment; None when it may go, or is in no raft."""
     cluster = site.fleet.clusters.get(wish.cluster)
     waived = cluster is not None and waives(cluster.override, Rule.QUORUM)
-
-    def probe() -> bool | Pending:
-        wanted = _wanted(site, wish)
-        decision = decide_removal(wish.host, voters_of(api.autopilot()), wanted=wanted, dead=dead, waived=waived)
-        if isinstance(decision, Refuse):
-            raise PlanRefused(decision.reason, host=wish.host, next_step=decision.next_step)
-        return Pending(decision.reason) if isinstance(decision, Wait) else True
-
-    _wait(f"the Consul servers can do without {wish.host}", probe, wish, deadline)
+    deadline = site.run.deadline(site.fleet.deadlines.consul)
+    with living_api(site, wish, without=wish.host, deadline=deadline) as api:
+        if raft_id(api, wish.host) is None:
+            return None
+        wanted, voters = _wanted(site, wish), voters_of(api.autopilot())
+        decision = decide_removal(wish.host, voters, wanted=wanted, dead=dead, waived=waived)
+    if isinstance(decision, Refuse):
+        raise PlanRefused(decision.reason, host=wish.host, next_step=decision.next_step)
+    return Pending(decision.reason) if isinstance(decision, Wait) else None
 
 
 def _leave(site: Site, ssh: Ssh, wish: MemberWish) -> None:

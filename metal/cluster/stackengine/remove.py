@@ -8,9 +8,10 @@ from dataclasses import replace
 from metal.cluster.reach import reach_leaver
 from metal.cluster.stackengine.driver import Driver, driver_for
 from metal.cluster.stackengine.plan import removal_waits_for
-from metal.cluster.stackengine.record import open_ring_record
+from metal.cluster.stackengine.record import RingRecord, open_ring_record
 from metal.cluster.stackengine.ring import dialable, node_api, observe_ring, wanted_admins
 from metal.cluster.stackengine.wish import ManagerNodeWish
+from metal.cluster.swarm.patience import patience
 from metal.cluster.turn import turn
 from metal.errors import ClusterError, PlanRefused
 from metal.host.ssh import Ssh
@@ -29,15 +30,13 @@ def remove_manager_node(site: Site, wish: ManagerNodeWish, *, dissolving: bool) 
 
     :param dissolving: the whole cluster goes away: nobody is told.
     :raises PlanRefused: it is the last ring member of a cluster that stays.
-    :raises ClusterError: no ring member deregistered it within the deadline `manager`.
+    :raises ClusterError: no ring member took over in time, or none deregistered it within the deadline `manager`.
     """
     driver = driver_for(wish.driver)
     ssh = reach_leaver(site, wish.access, instead="the ring deregisters it")
     if not dissolving:
         if wish.admin:
-            seconds = site.fleet.deadlines.manager * max(1, len(wanted_admins(site, wish.cluster)))
-            with turn("stackengine", wish.cluster, host=wish.host, deadline=site.run.deadline(seconds)):
-                _deregister(site, driver, wish, ssh)
+            _leave_ring(site, driver, wish, ssh)
         else:
             _deregister(site, driver, wish, ssh)
     if ssh is not None:
@@ -53,15 +52,36 @@ def step_down(site: Site, wish: ManagerNodeWish, ssh: Ssh) -> None:
     remove_manager_node(site, replace(wish, admin=True), dissolving=False)
 
 
+def _leave_ring(site: Site, driver: Driver, wish: ManagerNodeWish, ssh: Ssh | None) -> None:
+    """A ring member that is to take over needs the turn to register, so it is waited for without holding it."""
+    limits, members = site.fleet.deadlines, max(1, len(wanted_admins(site, wish.cluster)))
+    # The one that takes over may have to be installed and to join the swarm first.
+    whole = site.run.deadline(patience(site, wish.cluster) + members * limits.manager)
+    while True:
+        with open_ring_record(site, wish.cluster) as record:
+            names = _others(site, wish, record)
+        _await_permission(site, driver, wish, names, whole)
+        with turn("stackengine", wish.cluster, host=wish.host, deadline=site.run.deadline(members * limits.manager)):
+            # Another ring member may have gone while this one waited for its turn.
+            if isinstance(_ask_ring(site, driver, wish, names, site.run.deadline(limits.manager)), str):
+                _deregister(site, driver, wish, ssh)
+                return
+
+
+def _others(site: Site, wish: ManagerNodeWish, record: RingRecord) -> list[str]:
+    """The hosts that may be in the ring, this one left out."""
+    wanted = wanted_admins(site, wish.cluster)
+    return [name for name in dialable(site, {*wanted, *record.read()}) if name != wish.host]
+
+
 def _deregister(site: Site, driver: Driver, wish: ManagerNodeWish, ssh: Ssh | None) -> None:
     # The ring's key of now: it may have been changed since the wish was made.
     cluster = site.fleet.clusters.get(wish.cluster)
     key = site.credentials.manager_key(cluster.manager.key if cluster is not None else wish.key)
     deadline = site.run.deadline(site.fleet.deadlines.manager)
-    wanted = frozenset(wanted_admins(site, wish.cluster))
     with open_ring_record(site, wish.cluster) as record:
-        names = [name for name in dialable(site, {*wanted, *record.read()}) if name != wish.host]
-        through = _await_permission(site, driver, wish, key, names, wanted, deadline)
+        names = _others(site, wish, record)
+        through = _await_permission(site, driver, wish, names, deadline)
         if ssh is not None:
             # First, so that it does not register again.
             driver.stop(ssh, deadline=deadline)
@@ -71,30 +91,29 @@ def _deregister(site: Site, driver: Driver, wish: ManagerNodeWish, ssh: Ssh | No
         record.remove(wish.host)
 
 
-def _await_permission(
-    site: Site,
-    driver: Driver,
-    wish: ManagerNodeWish,
-    key: str,
-    names: list[str],
-    wanted: frozenset[str],
-    deadline: Deadline,
-) -> str:
+def _await_permission(site: Site, driver: Driver, wish: ManagerNodeWish, names: list[str], deadline: Deadline) -> str:
     """The ring member to deregister the host through, once it may go."""
-
-    def probe() -> str | Pending:
-        ring, said = observe_ring(site, driver, names, key, deadline=deadline)
-        nodes = next(iter(ring.values()), ())
-        verdict = removal_waits_for(wish.host, admin=wish.admin, wanted=wanted, nodes=nodes)
-        if isinstance(verdict, Refuse):
-            raise PlanRefused(verdict.reason, host=wish.host, next_step=verdict.next_step)
-        if not ring:
-            return Pending("; ".join(said) or "the cluster has no other ring member")
-        return Pending(verdict.reason) if isinstance(verdict, Wait) else next(iter(ring))
-
     return wait_until(
-        f"the ring can do without {wish.host}", probe, deadline=deadline, fail=_late(deadline), host=wish.host
+        f"the ring can do without {wish.host}",
+        lambda: _ask_ring(site, driver, wish, names, deadline),
+        deadline=deadline,
+        fail=_late(deadline),
+        host=wish.host,
     )
+
+
+def _ask_ring(site: Site, driver: Driver, wish: ManagerNodeWish, names: list[str], deadline: Deadline) -> str | Pending:
+    """A ring member that would deregister the host at this moment, or what its going has to wait for."""
+    key = site.credentials.manager_key(wish.key)
+    ring, said = observe_ring(site, driver, names, key, deadline=deadline)
+    nodes = next(iter(ring.values()), ())
+    wanted = frozenset(wanted_admins(site, wish.cluster))
+    verdict = removal_waits_for(wish.host, admin=wish.admin, wanted=wanted, nodes=nodes)
+    if isinstance(verdict, Refuse):
+        raise PlanRefused(verdict.reason, host=wish.host, next_step=verdict.next_step)
+    if not ring:
+        return Pending("; ".join(said) or "the cluster has no other ring member")
+    return Pending(verdict.reason) if isinstance(verdict, Wait) else next(iter(ring))
 
 
 def _await_forgotten(
