@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -9,6 +10,7 @@ from pulumi.dynamic import CheckFailure, Resource
 
 from metal.plan.quorum import Membership, refusals
 from metal.plan.summary import summarise
+from providers import process
 from providers.link import Link
 from providers.server import runtime
 
@@ -30,6 +32,12 @@ class ClusterPlanProvider(Link):
         return [CheckFailure("", str(refusal)) for refusal in refusals(old, new)]
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        if before.get("membership"):
+            from metal.rescue import back_up_at_risk
+
+            old, new = Membership.from_dict(before["membership"]), Membership.from_dict(props["membership"])
+            for line in back_up_at_risk(process.site(str(props["owner"])), old, new, root=Path.cwd()):
+                process.warn(line)
         return {}
 
     def undo(self, props: dict[str, Any]) -> None:

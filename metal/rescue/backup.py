@@ -11,12 +11,14 @@ from pathlib import Path
 from metal.cluster.consul import MemberWish, find_living
 from metal.cluster.swarm.living import LivingManagers
 from metal.errors import ClusterError
+from metal.plan.quorum import Membership
+from metal.plan.risk import risks
 from metal.rescue.raft import copy_raft
 from metal.rescue.seal import BackupKind, Label, seal
 from metal.rescue.snapshot import take_snapshot
 from metal.site import Site
 
-__all__ = ["BackupReport", "back_up", "back_up_before", "write_backup"]
+__all__ = ["BackupReport", "back_up", "back_up_at_risk", "write_backup"]
 
 _LOOK_SECONDS = 20.0
 _SUFFIX = ".backup"
@@ -41,14 +43,21 @@ def back_up(site: Site, cluster: str, folder: Path) -> BackupReport:
     return BackupReport(cluster, (consul, _back_up_swarm(site, cluster, folder)))
 
 
-def back_up_before(site: Site, cluster: str, folder: Path, *, keep: int) -> tuple[str, ...]:
-    """As :func:`back_up`, before a risky step, of what has a leader; what has none is named and holds nothing up.
+def back_up_at_risk(site: Site, old: Membership, new: Membership, *, root: Path) -> tuple[str, ...]:
+    """As :func:`back_up`, before a change that takes voters down, where the settings want it; nothing before others.
 
-    A cluster that has lost its quorum has nothing that a backup could be taken through, and the step may mend it.
+    What has no leader is named and holds nothing up: there is nothing that a backup could be taken through, and the
+    change may be what mends it.
 
-    :param keep: how many of each part are left in the folder; the oldest go.
+    :param root: the project's folder.
     :returns: a line for each part that was left out.
     """
+    cluster, lines = new.cluster, risks(old, new)
+    wanted = site.fleet.clusters[cluster].backup
+    if not wanted.automatic or not lines:
+        return ()
+    site.run.progress(f"{cluster}: backup first: {', '.join(lines)}")
+    folder = root / (wanted.folder or ".metalswarm/backups")
     missing: list[str] = []
     wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
     if find_living(site, wish, deadline=site.run.deadline(_LOOK_SECONDS)):
@@ -63,7 +72,7 @@ def back_up_before(site: Site, cluster: str, folder: Path, *, keep: int) -> tupl
     else:
         missing.append(f"{cluster}: no backup of the swarm: none of its managers knows a leader")
     for kind in BackupKind:
-        for path in sorted(folder.glob(f"{cluster}-{kind}-*{_SUFFIX}"))[:-keep]:
+        for path in sorted(folder.glob(f"{cluster}-{kind}-*{_SUFFIX}"))[: -wanted.keep]:
             path.unlink(missing_ok=True)
     return tuple(missing)
 

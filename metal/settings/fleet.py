@@ -11,6 +11,7 @@ from metal.settings.access import Access, BmcAddress
 
 __all__ = [
     "Artifact",
+    "BackupWish",
     "ClusterWish",
     "ConsulWish",
     "Deadlines",
@@ -191,6 +192,20 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class BackupWish:
+    """What is kept of a cluster before a change that takes a manager or Consul server down.
+
+    :ivar automatic: whether anything is.
+    :ivar folder: where; None for `.metalswarm/backups` of the project.
+    :ivar keep: how many of each part; the oldest go.
+    """
+
+    automatic: bool = True
+    folder: str | None = None
+    keep: int = 10
+
+
+@dataclass(frozen=True)
 class ClusterWish:
     """One cluster. All tuples hold host names in the order of the settings, workers sorted by name.
 
@@ -209,6 +224,7 @@ class ClusterWish:
     consul: ConsulWish
     manager: ManagerWish
     identity: Identity
+    backup: BackupWish = BackupWish()
 
     @property
     def hosts(self) -> tuple[str, ...]:

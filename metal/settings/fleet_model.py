@@ -203,12 +203,19 @@ class IdentityModel(Model):
     acl: Positive = 1
 
 
+class BackupModel(Model):
+    automatic: bool = True
+    folder: str | None = None
+    keep: Positive = 10
+
+
 class ClusterModel(Model):
     managers: list[Name]
     consul: ConsulModel = ConsulModel()
     swarm: SwarmModel = SwarmModel()
     manager: ManagerModel = ManagerModel()
     identity: IdentityModel = IdentityModel()
+    backup: BackupModel = BackupModel()
 
 
 class PoolModel(Model):

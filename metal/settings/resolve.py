@@ -8,6 +8,7 @@ from typing import TypeVar
 from metal.settings.checks import purpose_of
 from metal.settings.fleet import (
     Artifact,
+    BackupWish,
     ClusterWish,
     ConsulWish,
     Deadlines,
@@ -75,6 +76,7 @@ def _cluster(name: str, model: ClusterModel, intent: Intent) -> ClusterWish:
             driver, model.manager.key, None if driver is ManagerDriver.NONE else _artifact(model.manager)
         ),
         identity=Identity(**model.identity.model_dump()),
+        backup=BackupWish(**model.backup.model_dump()),
     )
 
 
