@@ -196,7 +196,7 @@ class BackupWish:
     """What is kept of a cluster before a change that takes a manager or Consul server down.
 
     :ivar automatic: whether anything is.
-    :ivar folder: where; None for `.metalswarm/backups` of the project.
+    :ivar folder: where; None for `.metalswarm/backups/<project>.<stack>`.
     :ivar keep: how many of each part; the oldest go.
     """
 

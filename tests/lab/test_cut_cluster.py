@@ -178,6 +178,11 @@ def test_kills_at_seeded_points(stack: LabStack, module_lab: Lab, running: list[
     after = assert_whole(stack, HOSTS)
     assert {name: after[name] == before[name] for name in HOSTS} == {"n1": True, "n2": True, "n3": False}
     assert [module_lab.host(name).status().installs for name in HOSTS] == [1, 1, 2]
+    kept = {
+        path.name.split("-")[1]
+        for path in (stack.project.folder / ".metalswarm" / "backups" / "metalswarm.dev").glob("*.backup")
+    }
+    assert kept == {"consul", "swarm"}, "a manager was to go, so there is a backup from before"
 
 
 def test_a_cut_cable_an_old_state_and_interrupts(stack: LabStack, module_lab: Lab, running: list[CutUp]) -> None:

@@ -39,6 +39,7 @@ def test_a_whole_one_passes() -> None:
         b"",
         b"rpc error",
     ],
+    ids=["other state", "no sums", "not sums", "cut off at the end", "cut off early", "empty", "not an archive"],
 )
 def test_anything_else_is_refused(content: bytes) -> None:
     with pytest.raises(ClusterError, match="not whole"):
