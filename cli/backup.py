@@ -16,12 +16,12 @@ app = typer.Typer()
 @app.command()
 def backup(
     cluster: Annotated[str, typer.Argument(help="Name of the cluster in the settings.")],
-    to: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(".metalswarm/backups"),
+    to: Annotated[Path | None, typer.Option(help="Folder for the files; that of the settings if not given.")] = None,
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Write Consul's snapshot and one manager's raft directory, encrypted with a key that follows from the seed."""
     from cli.stack import named_cluster, open_stack
-    from metal.rescue import back_up
+    from metal.rescue import back_up, backup_folder
     from metal.site import Site
     from metal.waiting import Run
 
@@ -30,6 +30,6 @@ def backup(
     fleet, credentials = open_stack(stack)
     named_cluster(fleet, cluster)
     with Site.open(fleet, credentials, run) as site:
-        report = back_up(site, cluster, to)
+        report = back_up(site, cluster, to or backup_folder(fleet, cluster, Path.cwd()))
     for path in report.files:
         typer.echo(path)

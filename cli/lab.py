@@ -132,6 +132,15 @@ def plug(context: typer.Context, host: _Host) -> None:
     _tell(f"{host}: BMC " + ("plugged in" if _lab(context).host(host).plug() else "was plugged in"))
 
 
+@app.command()
+def cable(context: typer.Context, host: _Host, plugged: Annotated[str, typer.Argument(help="out|in")]) -> None:
+    """Pull a host's network cable out of the switch, or put it back; the host goes on running."""
+    machine = _lab(context).host(host)
+    if plugged not in ("in", "out"):
+        raise typer.BadParameter(f"{plugged!r}: out or in")
+    machine.plug_network() if plugged == "in" else machine.unplug_network()
+
+
 @app.command("reset-counter")
 def reset_counter(context: typer.Context, host: _Host) -> None:
     """Allow a host network installs again after it refused one too many."""

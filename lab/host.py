@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.machine.disk import MachineDisk
 from lab.machine.mainboard import NETWORK_BOOT_FAULT
 from lab.machine.power import is_on, pull_power
+from lab.network import set_cable
 from lab.spec import HostSpec, LabSpec
 from metal.waiting import Deadline, Pending, Run, wait_until
 
@@ -92,6 +93,14 @@ class LabHost:
     def kill(self) -> bool:
         """Take the machine's power away without its BMC."""
         return pull_power(self._lab, self.spec, deadline=self._deadline)
+
+    def unplug_network(self) -> None:
+        """Pull the host's cable out of the switch; it goes on running, and its BMC answers."""
+        set_cable(self._lab, self.name, plugged=False)
+
+    def plug_network(self) -> None:
+        """Put the cable back."""
+        set_cable(self._lab, self.name, plugged=True)
 
     def ignore_network_boot(self, ignore: bool = True) -> None:
         """Make the firmware boot from disk whatever the boot device is, as one with a wrong boot order does."""

@@ -12,7 +12,7 @@ from lab.command import output
 from lab.errors import LabError
 from lab.spec import LabSpec
 
-__all__ = ["BRIDGE", "ensure_network", "network_up", "remove_network"]
+__all__ = ["BRIDGE", "ensure_network", "network_up", "remove_network", "set_cable"]
 
 BRIDGE = "switch"
 _UPLINK = "uplink"
@@ -50,6 +50,16 @@ def ensure_network(spec: LabSpec) -> bool:
     output(["ip", "address", "replace", f"{spec.mirror_address}/{spec.subnet.prefixlen}", "dev", spec.interface])
     output(["ip", "link", "set", spec.interface, "up"])
     return True
+
+
+def set_cable(spec: LabSpec, host: str, *, plugged: bool) -> None:
+    """Unplug a host's cable at the switch, or plug it in again, until its next boot; its own interface shows it.
+
+    :raises LabError: the host is off.
+    """
+    if _link(host, spec.switch) is None:
+        raise LabError(f"{host} is off, so there is no cable of it at the switch", next_step="switch it on first")
+    output(["ip", "-netns", spec.switch, "link", "set", host, "up" if plugged else "down"])
 
 
 def remove_network(spec: LabSpec) -> bool:

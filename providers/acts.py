@@ -15,5 +15,6 @@ import metal.cluster.swarm
 import metal.host.ready
 import metal.pki.authority
 import metal.pki.secrets
+import metal.rescue
 import metal.settings
 import metal.site  # noqa: F401

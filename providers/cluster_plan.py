@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -10,6 +11,7 @@ from pulumi.dynamic import CheckFailure, Resource
 from metal.plan.override import judge
 from metal.plan.quorum import Membership
 from metal.plan.summary import summarise
+from providers import process
 from providers.link import Link
 from providers.server import runtime
 
@@ -43,6 +45,12 @@ class ClusterPlanProvider(Link):
         return ("override",) if olds.get("override") and "override" not in news else ()
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        if before.get("membership"):
+            from metal.rescue import back_up_at_risk
+
+            old, new = Membership.from_dict(before["membership"]), Membership.from_dict(props["membership"])
+            for line in back_up_at_risk(process.site(str(props["owner"])), old, new, root=Path.cwd()):
+                process.warn(line)
         return {}
 
     def undo(self, props: dict[str, Any]) -> None:

@@ -10,13 +10,16 @@ from pathlib import Path
 
 from metal.cluster.consul import MemberWish, find_living
 from metal.cluster.swarm.living import LivingManagers
-from metal.errors import ClusterError
+from metal.errors import Cancelled, ClusterError, MetalError
+from metal.plan.quorum import Membership
+from metal.plan.risk import risks
 from metal.rescue.raft import copy_raft
 from metal.rescue.seal import BackupKind, Label, seal
 from metal.rescue.snapshot import take_snapshot
+from metal.settings.fleet import Fleet
 from metal.site import Site
 
-__all__ = ["BackupReport", "back_up", "back_up_before", "write_backup"]
+__all__ = ["BackupReport", "back_up", "back_up_at_risk", "backup_folder", "write_backup"]
 
 _LOOK_SECONDS = 20.0
 _SUFFIX = ".backup"
@@ -30,6 +33,14 @@ class BackupReport:
     files: tuple[Path, ...]
 
 
+def backup_folder(fleet: Fleet, cluster: str, root: Path) -> Path:
+    """Where a cluster's backups lie; without a word in the settings, in a folder of the stack's own.
+
+    :param root: the project's folder.
+    """
+    return root / (fleet.clusters[cluster].backup.folder or f".metalswarm/backups/{fleet.owner.replace('/', '.')}")
+
+
 def back_up(site: Site, cluster: str, folder: Path) -> BackupReport:
     """Write the cluster's Consul snapshot and one manager's raft directory, encrypted, into `folder`.
 
@@ -41,31 +52,28 @@ def back_up(site: Site, cluster: str, folder: Path) -> BackupReport:
     return BackupReport(cluster, (consul, _back_up_swarm(site, cluster, folder)))
 
 
-def back_up_before(site: Site, cluster: str, folder: Path, *, keep: int) -> tuple[str, ...]:
-    """As :func:`back_up`, before a risky step, of what has a leader; what has none is named and holds nothing up.
+def back_up_at_risk(site: Site, old: Membership, new: Membership, *, root: Path) -> tuple[str, ...]:
+    """As :func:`back_up`, before a change that takes voters down, where the settings want it; nothing before others.
 
-    A cluster that has lost its quorum has nothing that a backup could be taken through, and the step may mend it.
+    What has no leader is named and holds nothing up: there is nothing that a backup could be taken through, and the
+    change may be what mends it.
 
-    :param keep: how many of each part are left in the folder; the oldest go.
+    :param root: the project's folder.
     :returns: a line for each part that was left out.
     """
-    missing: list[str] = []
-    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
-    if find_living(site, wish, deadline=site.run.deadline(_LOOK_SECONDS)):
-        host, content = take_snapshot(site, cluster, deadline=site.run.deadline(site.fleet.deadlines.consul))
-        write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content)
-    else:
-        missing.append(f"{cluster}: no backup of Consul: none of its servers knows a leader")
-    with LivingManagers(site, cluster).open(None) as found:
-        leads = found is not None
-    if leads:
-        _back_up_swarm(site, cluster, folder)
-    else:
-        missing.append(f"{cluster}: no backup of the swarm: none of its managers knows a leader")
-    for kind in BackupKind:
-        for path in sorted(folder.glob(f"{cluster}-{kind}-*{_SUFFIX}"))[:-keep]:
-            path.unlink(missing_ok=True)
-    return tuple(missing)
+    cluster, lines = new.cluster, risks(old, new)
+    wanted = site.fleet.clusters[cluster].backup
+    if not wanted.automatic or not lines:
+        return ()
+    site.run.progress(f"{cluster}: backup first: {', '.join(lines)}")
+    folder = backup_folder(site.fleet, cluster, root)
+    try:
+        return _back_up_what_leads(site, cluster, folder, wanted.keep)
+    except MetalError as error:
+        if not isinstance(error, Cancelled):
+            go_on = f"to go on without a backup, set clusters.{cluster}.backup.automatic to false"
+            error.next_step = f"{error.next_step}; {go_on}" if error.next_step else go_on
+        raise
 
 
 def write_backup(site: Site, folder: Path, label: Label, content: bytes) -> Path:
@@ -84,6 +92,26 @@ def write_backup(site: Site, folder: Path, label: Label, content: bytes) -> Path
         Path(fresh).unlink(missing_ok=True)
         raise
     return path
+
+
+def _back_up_what_leads(site: Site, cluster: str, folder: Path, keep: int) -> tuple[str, ...]:
+    missing: list[str] = []
+    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
+    if find_living(site, wish, deadline=site.run.deadline(_LOOK_SECONDS)):
+        host, content = take_snapshot(site, cluster, deadline=site.run.deadline(site.fleet.deadlines.consul))
+        write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content)
+    else:
+        missing.append(f"{cluster}: no backup of Consul: none of its servers knows a leader")
+    with LivingManagers(site, cluster).open(None) as found:
+        leads = found is not None
+    if leads:
+        _back_up_swarm(site, cluster, folder)
+    else:
+        missing.append(f"{cluster}: no backup of the swarm: none of its managers knows a leader")
+    for kind in BackupKind:
+        for path in sorted(folder.glob(f"{cluster}-{kind}-*{_SUFFIX}"))[:-keep]:
+            path.unlink(missing_ok=True)
+    return tuple(missing)
 
 
 def _back_up_swarm(site: Site, cluster: str, folder: Path) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from metal.cluster.consul import MemberWish, member_api, paths
 from metal.cluster.consul.api import ConsulRefused, ConsulSilent
+from metal.cluster.consul.remove import await_gone
 from metal.cluster.consul.servers import voters_of
 from metal.errors import ClusterError
 from metal.host.service import start, stop
@@ -52,27 +53,22 @@ def shrink_consul(site: Site, cluster: str, servers: Sequence[str], *, gone: Seq
         missing = sorted(set(servers) - voters.healthy)
         return Pending(f"not yet healthy: {', '.join(missing)}") if missing else True
 
-    def forgotten() -> bool | Pending:
-        with member_api(site, first, first.host, deadline=deadline) as api:
-            for name in gone:
-                api.put(f"agent/force-leave/{name}", prune="")
-            left = [node["Node"] for node in api.get("catalog/nodes") if node["Node"] in gone]
-        return Pending(f"still in the catalogue: {', '.join(left)}") if left else True
-
-    for what, probe in (("the servers that are left elect a leader", healthy), ("Consul forgets the dead", forgotten)):
-        wait_until(
-            what,
-            probe,
-            deadline=deadline,
-            fail=lambda what, seen: ClusterError(
-                f"not within {deadline.seconds:.0f} s: {what}",
-                host=first.host,
-                seen=seen,
-                next_step=f"look at `journalctl -u {paths.UNIT}` on {', '.join(servers)}, then run again",
-            ),
-            host=first.host,
-            passing=(ConsulSilent, ConsulRefused),
-        )
+    wait_until(
+        "the servers that are left elect a leader",
+        healthy,
+        deadline=deadline,
+        fail=lambda what, seen: ClusterError(
+            f"not within {deadline.seconds:.0f} s: {what}",
+            seen=seen,
+            next_step=f"look at `journalctl -u {paths.UNIT}` on {', '.join(servers)}, then run again",
+        ),
+        host=first.host,
+        passing=(ConsulSilent, ConsulRefused),
+    )
+    with member_api(site, first, first.host, deadline=deadline) as api:
+        for name in gone:
+            limit = site.run.deadline(site.fleet.deadlines.consul)
+            await_gone(MemberWish.of(site.fleet, name), api, dead=True, deadline=limit)
 
 
 def _address(address: str) -> str:

@@ -33,7 +33,8 @@ def shrink_swarm(site: Site, cluster: str, founder: str, *, gone: Sequence[str])
         for node in view.nodes:
             lost = next((name for name in gone if node.is_of(name)), None)
             if lost is not None:
-                prune(api, node.id, deadline=site.run.deadline(limits.evict), host=lost)
+                # A new leader calls a node down after half a minute, until then unknown.
+                prune(api, node.id, deadline=site.run.deadline(limits.swarm), host=lost)
         return view.swarm
 
 

@@ -22,7 +22,7 @@ work=$(mktemp -d /var/lib/metalswarm-copy.XXXXXX)
 ( sleep 8; kill -CONT "$pid"; kill -TERM $$ ) >/dev/null 2>&1 &
 guard=$!
 trap 'kill -CONT "$pid" || :; kill "$guard" 2>/dev/null || :; rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'echo "not copied within 8 s, or cut off" >&2; exit 1' HUP INT TERM
 kill -STOP "$pid"
 cp -a "$folder" "$work/swarm"
 kill -CONT "$pid"

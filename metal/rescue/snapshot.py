@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -51,7 +52,7 @@ def check_snapshot(content: bytes, *, host: str) -> None:
     Source: consul, snapshot/archive.go.
     """
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content)), mode="r:") as archive:
             found = {each.name: archive.extractfile(each) for each in archive.getmembers() if each.isfile()}
             texts = {name: file.read() for name, file in found.items() if file is not None}
         lines = [line.split(maxsplit=1) for line in texts["SHA256SUMS"].decode().splitlines() if line]

@@ -13,6 +13,7 @@ from metal.settings.external import ExternalConsul
 __all__ = [
     "Artifact",
     "Availability",
+    "BackupWish",
     "ClusterWish",
     "ConsulWish",
     "Deadlines",
@@ -229,6 +230,20 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class BackupWish:
+    """What is kept of a cluster before a change that takes a manager or Consul server down.
+
+    :ivar automatic: whether anything is.
+    :ivar folder: where; None for `.metalswarm/backups/<project>.<stack>`.
+    :ivar keep: how many of each part; the oldest go.
+    """
+
+    automatic: bool = True
+    folder: str | None = None
+    keep: int = 10
+
+
+@dataclass(frozen=True)
 class ClusterWish:
     """One cluster. Its tuples hold host names in the order of the settings, workers sorted by name.
 
@@ -249,6 +264,7 @@ class ClusterWish:
     manager: ManagerWish
     identity: Identity
     override: tuple[str, ...] = ()
+    backup: BackupWish = BackupWish()
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -241,6 +241,12 @@ class IdentityModel(Model):
     swarm: Positive = 1
 
 
+class BackupModel(Model):
+    automatic: bool = True
+    folder: str | None = None
+    keep: Positive = 10
+
+
 class ClusterModel(Model):
     managers: list[Name]
     consul: ConsulModel = ConsulModel()
@@ -250,6 +256,7 @@ class ClusterModel(Model):
     override: list[Annotated[str, WithJsonSchema({"enum": list(OVERRIDES)})]] = Field(
         default_factory=list, description="rules that are waived, by name"
     )
+    backup: BackupModel = BackupModel()
 
 
 class PoolModel(Model):

@@ -9,6 +9,7 @@ from metal.settings.checks import purpose_of
 from metal.settings.external import ExternalConsul
 from metal.settings.fleet import (
     Artifact,
+    BackupWish,
     ClusterWish,
     ConsulWish,
     Deadlines,
@@ -87,6 +88,7 @@ def _cluster(name: str, model: ClusterModel, intent: Intent) -> ClusterWish:
         ),
         identity=Identity(**model.identity.model_dump()),
         override=tuple(sorted(model.override)),
+        backup=BackupWish(**model.backup.model_dump()),
     )
 
 

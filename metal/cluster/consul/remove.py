@@ -29,7 +29,7 @@ from metal.plan.verdict import Refuse, Wait
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["remove_member", "step_down"]
+__all__ = ["await_gone", "remove_member", "step_down"]
 
 
 # serf's member states.
@@ -109,7 +109,7 @@ def _part(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:
     with living_api(site, wish, without=wish.host, deadline=deadline) as api:
         if ssh is not None:
             _leave(site, ssh, wish)
-        _await_gone(wish, api, dead=ssh is None, deadline=deadline)
+        await_gone(wish, api, dead=ssh is None, deadline=deadline)
         line = api.get(f"kv/{node_key(wish)}")
         if line:
             api.delete(f"kv/{node_key(wish)}", cas=str(line[0]["ModifyIndex"]))
@@ -156,7 +156,7 @@ def _leave(site: Site, ssh: Ssh, wish: MemberWish) -> None:
     ssh.run(["systemctl", "disable", "--now", "--", paths.UNIT], check=False)
 
 
-def _await_gone(wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadline) -> None:
+def await_gone(wish: MemberWish, api: ConsulApi, *, dead: bool, deadline: Deadline) -> None:
     """Wait until gossip, raft and catalogue have forgotten the host; whatever lingers is taken out."""
 
     def probe() -> bool | Pending:
