@@ -8,6 +8,7 @@ import pulumi
 
 from components.consul_cluster import ConsulCluster
 from components.inputs import cluster_inputs, reborn, swarm_node_inputs
+from components.names import former_names
 from metal.settings.fleet import ClusterWish, Fleet
 from providers.docker_engine import DockerEngine
 from providers.formed import SwarmFormed
@@ -54,6 +55,8 @@ class SwarmCluster(pulumi.ComponentResource):
             self.nodes[name] = SwarmNode(
                 name,
                 {**told, **again},
-                pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
+                pulumi.ResourceOptions(
+                    parent=self, depends_on=first, protect=host.protected, aliases=former_names(host)
+                ),
             )
         self.register_outputs({})

@@ -14,7 +14,7 @@ from metal.plan.quorum import Rule
 from metal.settings.fleet import OnLeave
 from providers import process
 from providers.chassis_wish import chassis_wish
-from providers.link import Link
+from providers.link import Link, former_name
 
 __all__ = ["BootDevice"]
 
@@ -31,6 +31,8 @@ class BootDeviceProvider(Link):
 
         owner = str(props["owner"])
         site, wish = process.site(owner), chassis_wish(props)
+        if (was := former_name(props, before)) is not None:
+            process.ledger(owner).rename(was, wish.host)
         if "installed" in before:
             report = keep_boot(site, wish, int(before["installed"]), guid=str(before.get("bmc_guid") or ""))
         else:

@@ -22,7 +22,7 @@ from metal.plan.leaving import Leaving
 from providers import process
 from providers.stall import note_path, stalls
 
-__all__ = ["Link"]
+__all__ = ["Link", "former_name"]
 
 _SILENT = (BmcFault.TIMEOUT, BmcFault.UNREACHABLE, HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
@@ -196,6 +196,12 @@ class Link(ResourceProvider):
             return ""
         facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
         return (facts.hold or "") if facts else ""
+
+
+def former_name(props: dict[str, Any], before: dict[str, Any]) -> str | None:
+    """The name that the host had when this link last acted; None where it is the same."""
+    was = before.get("host")
+    return str(was) if was and was != props["host"] else None
 
 
 def _life(props: dict[str, Any]) -> str:

@@ -230,6 +230,7 @@ class HostFacts:
     :ivar lost: will never answer again; the living side evicts it.
     :ivar protected: refuses removal and reinstall.
     :ivar blank: nothing on its disks is worth looking for before a first install.
+    :ivar was: the name that it had until now; None where it keeps its name.
     """
 
     name: str
@@ -243,6 +244,7 @@ class HostFacts:
     lost: bool
     protected: bool
     blank: bool
+    was: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
