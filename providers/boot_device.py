@@ -11,6 +11,7 @@ from metal.plan.identity import is_replaced, refuse_other_metal
 from metal.plan.leaving import Leaving
 from metal.plan.override import waives
 from metal.plan.quorum import Rule
+from metal.plan.rename import refuse_renamed_move
 from metal.settings.fleet import OnLeave
 from providers import process
 from providers.chassis_wish import chassis_wish
@@ -50,6 +51,9 @@ class BootDeviceProvider(Link):
             return []
         if is_replaced(olds, news):
             process.note_replaced(str(news["host"]))
+        renamed = refuse_renamed_move(olds, news)
+        if renamed is not None:
+            return [CheckFailure("", f"{renamed.reason}; {renamed.next_step}")]
         refused = refuse_other_metal(olds, news)
         if refused is None:
             return []

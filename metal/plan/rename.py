@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from metal.plan.quorum import Membership, Refusal, Rule
+from metal.plan.verdict import Refuse
 
-__all__ = ["rename_refusals", "renamed_in", "under_new_names"]
+__all__ = ["refuse_renamed_move", "rename_refusals", "renamed_in", "under_new_names"]
 
 
 def renamed_in(old: Membership | None, new: Membership, was: Mapping[str, str]) -> dict[str, str]:
@@ -30,6 +32,22 @@ def under_new_names(old: Membership | None, renamed: Mapping[str, str]) -> Membe
         return old
     heirs = {former: name for name, former in renamed.items()}
     return replace(old, members={heirs.get(name, name): member for name, member in old.members.items()})
+
+
+def refuse_renamed_move(olds: Mapping[str, Any], news: Mapping[str, Any]) -> Refuse | None:
+    """Refuse a new life or another home together with another name: the old life would end as that of a host that left.
+
+    :param olds: the first link's inputs of the last run; empty for a host that was in no pool.
+    :param news: its inputs now.
+    """
+    if not olds or olds["host"] == news["host"]:
+        return None
+    if (olds["life"], olds["home"]) == (news["life"], news["home"]):
+        return None
+    return Refuse(
+        f"{olds['host']} becomes {news['host']} and is moved or reinstalled in the same update",
+        "rename it in an update of its own, before or after",
+    )
 
 
 def rename_refusals(old: Membership | None, renamed: Mapping[str, str]) -> tuple[Refusal, ...]:

@@ -60,34 +60,34 @@ def test_a_bmc_moves_in_place_and_other_metal_needs_a_raised_generation(lab: Lab
         moved = stack.up().expect()
         assert stack.links(moved) == [("update", "BootDevice", "n1"), ("update", "Power", "n1")]
         assert set(stack.up().expect().changes) == {"same"}
-    assert boots(stack, lab, "n1") == before
-    assert outputs(stack, "BootDevice", "n1")["bmc_guid"] == guid
+        assert boots(stack, lab, "n1") == before
+        assert outputs(stack, "BootDevice", "n1")["bmc_guid"] == guid
 
-    # The BMC of another machine under the name: told by its GUID, and left as it is.
-    other = entry_of(lab, "n3")
-    lab.host("n3").set_boot("disk", lasting=True)
-    stack.inventory["hosts"] = {"n1": entry_of(lab, "n1", bmc=other["bmc"])}
-    error = failure(stack.up(), "n1", "BootDevice")
-    assert "belongs to another machine than before" in error
-    assert f"was {guid}" in error
-    assert (lab.host("n3").status().boot, lab.host("n3").status().power) == ("disk (lasting)", False)
-    lab.host("n3").set_boot("none")
+        # The BMC of another machine under the name: told by its GUID, and left as it is.
+        other = entry_of(lab, "n3")
+        lab.host("n3").set_boot("disk", lasting=True)
+        stack.inventory["hosts"] = {"n1": entry_of(lab, "n1", bmc=other["bmc"])}
+        error = failure(stack.up(), "n1", "BootDevice")
+        assert "belongs to another machine than before" in error
+        assert f"was {guid}" in error
+        assert (lab.host("n3").status().boot, lab.host("n3").status().power) == ("disk (lasting)", False)
+        lab.host("n3").set_boot("none")
 
-    # Other metal altogether: refused at preview, in words; with a raised generation the old one makes room.
-    stack.inventory["hosts"] = {"n1": other}
-    refused = stack.preview()
-    assert not refused.ok
-    assert f"n1: other metal under its name (MACs {spec.mac} became {other['macs'][0]})" in refused.output
-    assert "raise its generation" in refused.output
-    stack.fleet["hosts"] = {"n1": {"generation": 2}}
-    stack.inventory["hosts"] = {"n1": {**other, "blank": True}}
-    stack.up().expect()
-    assert not lab.host("n1").status().power, "the old metal is off"
-    assert lab.host("n3").status().power
-    assert (marker(stack, "n3")["host"], marker(stack, "n3")["generation"]) == ("n1", 2)
-    assert outputs(stack, "BootDevice", "n1")["bmc_guid"] not in ("", guid)
-    assert set(stack.up().expect().changes) == {"same"}
-    stack.destroy().expect()
+        # Other metal altogether: refused at preview, in words; with a raised generation the old one makes room.
+        stack.inventory["hosts"] = {"n1": other}
+        refused = stack.preview()
+        assert not refused.ok
+        assert f"n1: other metal under its name (MACs {spec.mac} became {other['macs'][0]})" in refused.output
+        assert "raise its generation" in refused.output
+        stack.fleet["hosts"] = {"n1": {"generation": 2}}
+        stack.inventory["hosts"] = {"n1": {**other, "blank": True}}
+        stack.up().expect()
+        assert not lab.host("n1").status().power, "the old metal is off"
+        assert lab.host("n3").status().power
+        assert (marker(stack, "n3")["host"], marker(stack, "n3")["generation"]) == ("n1", 2)
+        assert outputs(stack, "BootDevice", "n1")["bmc_guid"] not in ("", guid)
+        assert set(stack.up().expect().changes) == {"same"}
+        stack.destroy().expect()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from metal.plan.quorum import Birth, Member, Membership, Rule, refusals
-from metal.plan.rename import rename_refusals, renamed_in, under_new_names
+from metal.plan.rename import refuse_renamed_move, rename_refusals, renamed_in, under_new_names
 from metal.plan.summary import summarise
 
 BIRTH = Birth("10.0.0.0/8", 24, 4789, None, "dc1")
@@ -35,3 +35,14 @@ def test_a_voter_is_known_by_its_name() -> None:
     assert refusals(before, new) == ()
     (refused,) = rename_refusals(before, renamed)
     assert (refused.rule, refused.reason[:14]) == (Rule.IDENTITY, "n3 becomes n6 ")
+
+
+def test_another_name_and_another_life_are_two_updates() -> None:
+    was = {"host": "n5", "life": "g1", "home": "blue"}
+    assert refuse_renamed_move({}, was) is None
+    assert refuse_renamed_move(was, {**was, "life": "g2"}) is None
+    assert refuse_renamed_move(was, {**was, "host": "n6"}) is None
+    for change in ({"life": "g2"}, {"home": "green"}):
+        refused = refuse_renamed_move(was, {**was, "host": "n6", **change})
+        assert refused
+        assert refused.reason.startswith("n5 becomes n6")
