@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.inputs import cluster_inputs, consul_member_inputs, reborn, rotation, swarm_rotation
+from components.names import former_names
 from metal.settings.fleet import ClusterWish, DestroyRule, Fleet
 from providers.cluster_identity import ClusterIdentity
 from providers.cluster_plan import ClusterPlan
@@ -57,6 +58,8 @@ class ConsulCluster(pulumi.ComponentResource):
             self.members[name] = ConsulMember(
                 name,
                 {**consul_member_inputs(host, fleet, cluster, ready[name].id, ready[name].host_key), **again},
-                pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
+                pulumi.ResourceOptions(
+                    parent=self, depends_on=first, protect=host.protected, aliases=former_names(host)
+                ),
             )
         self.register_outputs({})

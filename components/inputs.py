@@ -165,8 +165,11 @@ def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:
 
 def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
     wanted = {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
-    # Left out where nothing is waived, so that a plan made before there were overrides stays as it is.
-    return {**wanted, "override": list(cluster.override)} if cluster.override else wanted
+    # Left out where there is nothing to say, so that a plan made before these keys stays as it is.
+    if cluster.override:
+        wanted["override"] = list(cluster.override)
+    renamed = {host.name: host.was for host in fleet.members(cluster.name) if host.was}
+    return {**wanted, "was": renamed} if renamed else wanted
 
 
 def rotation(cluster: ClusterWish) -> dict[str, int]:

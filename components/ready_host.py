@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components.inputs import boot_device_inputs, host_ready_inputs, power_inputs
+from components.names import former_names
 from metal.settings.fleet import Fleet, HostWish, PowerWish
 from providers.boot_device import BootDevice
 from providers.host_ready import HostReady
@@ -32,8 +33,9 @@ class ReadyHost(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("metalswarm:index:ReadyHost", host.name, None, opts)
-        own = pulumi.ResourceOptions(parent=self, protect=host.protected)
+        renamed = pulumi.ResourceOptions(aliases=former_names(host))
+        super().__init__("metalswarm:index:ReadyHost", host.name, None, pulumi.ResourceOptions.merge(opts, renamed))
+        own = pulumi.ResourceOptions(parent=self, protect=host.protected, aliases=former_names(host))
         # No property edge: a change of what it waits for is no new life of the host.
         first = pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=list(after)))
         overrides = fleet.clusters[host.cluster].override if host.cluster else ()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.inputs import cluster_inputs, manager_node_inputs, reborn
+from components.names import former_names
 from components.swarm_cluster import SwarmCluster
 from metal.settings.fleet import ClusterWish, Fleet
 from providers.formed import RingFormed
@@ -48,6 +49,8 @@ class StackEngine(pulumi.ComponentResource):
             self.nodes[name] = ManagerNode(
                 name,
                 {**told, **again},
-                pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
+                pulumi.ResourceOptions(
+                    parent=self, depends_on=first, protect=host.protected, aliases=former_names(host)
+                ),
             )
         self.register_outputs({})

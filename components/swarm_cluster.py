@@ -8,6 +8,7 @@ import pulumi
 
 from components.consul_cluster import ConsulCluster
 from components.inputs import cluster_inputs, reborn, swarm_node_inputs, swarm_rotation
+from components.names import former_names
 from metal.settings.fleet import ClusterWish, Fleet
 from providers.docker_engine import DockerEngine
 from providers.formed import SwarmFormed
@@ -60,7 +61,9 @@ class SwarmCluster(pulumi.ComponentResource):
             self.nodes[name] = SwarmNode(
                 name,
                 {**told, **again},
-                pulumi.ResourceOptions(parent=self, depends_on=first, protect=host.protected),
+                pulumi.ResourceOptions(
+                    parent=self, depends_on=first, protect=host.protected, aliases=former_names(host)
+                ),
             )
         if cluster.swarm.rebalance:
             # After all that joined: whoever is on hold is no place for work, and counts as new when the hold is over.

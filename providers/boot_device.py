@@ -11,10 +11,11 @@ from metal.plan.identity import is_replaced, refuse_other_metal
 from metal.plan.leaving import Leaving
 from metal.plan.override import waives
 from metal.plan.quorum import Rule
+from metal.plan.rename import refuse_renamed_move
 from metal.settings.fleet import OnLeave
 from providers import process
 from providers.chassis_wish import chassis_wish
-from providers.link import Link
+from providers.link import Link, former_name
 
 __all__ = ["BootDevice"]
 
@@ -31,6 +32,8 @@ class BootDeviceProvider(Link):
 
         owner = str(props["owner"])
         site, wish = process.site(owner), chassis_wish(props)
+        if (was := former_name(props, before)) is not None:
+            process.ledger(owner).rename(was, wish.host)
         if "installed" in before:
             report = keep_boot(site, wish, int(before["installed"]), guid=str(before.get("bmc_guid") or ""))
         else:
@@ -48,6 +51,9 @@ class BootDeviceProvider(Link):
             return []
         if is_replaced(olds, news):
             process.note_replaced(str(news["host"]))
+        renamed = refuse_renamed_move(olds, news)
+        if renamed is not None:
+            return [CheckFailure("", f"{renamed.reason}; {renamed.next_step}")]
         refused = refuse_other_metal(olds, news)
         if refused is None:
             return []

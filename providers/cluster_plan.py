@@ -10,6 +10,7 @@ from pulumi.dynamic import CheckFailure, Resource
 
 from metal.plan.override import judge
 from metal.plan.quorum import Membership
+from metal.plan.rename import rename_refusals, renamed_in, under_new_names
 from metal.plan.summary import summarise
 from providers import process
 from providers.link import Link
@@ -27,9 +28,13 @@ class ClusterPlanProvider(Link):
     def refusals(self, olds: dict[str, Any], news: dict[str, Any]) -> list[CheckFailure]:
         new = Membership.from_dict(news["membership"])
         old = Membership.from_dict(olds["membership"]) if olds.get("membership") else None
+        renamed = renamed_in(old, new, news.get("was", {}))
+        old = under_new_names(old, renamed)
+        for name, former in renamed.items():
+            runtime.progress(f"{news['cluster']}: {former} is {name} from now on")
         for line in summarise(old, new):
             runtime.progress(f"{news['cluster']}: {line}")
-        judged = judge(old, new, news.get("override", ()))
+        judged = judge(old, new, news.get("override", ()), more=rename_refusals(old, renamed))
         for waived in judged.waived:
             runtime.warn(f"{news['cluster']}: {waived.rule} overridden: {waived.reason}")
         for idle in judged.idle:

@@ -15,7 +15,7 @@ from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
 from providers.external_consul import external_consul
-from providers.link import Link
+from providers.link import Link, former_name
 
 if TYPE_CHECKING:
     from metal.cluster.consul.wish import MemberWish
@@ -33,8 +33,12 @@ class ConsulMemberProvider(Link):
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import ensure_member
+        from metal.cluster.consul.rename import leave_old_name
 
-        report = ensure_member(process.site(str(props["owner"])), _wish(props))
+        site, wish = process.site(str(props["owner"])), _wish(props)
+        if former_name(props, before) is not None:
+            leave_old_name(site, _wish({**before, "host_key": props.get("host_key")}), wish)
+        report = ensure_member(site, wish)
         if report.unfinished:
             process.warn(f"{props['host']}: {report.unfinished}; the next `pulumi up` goes on with it")
         return {

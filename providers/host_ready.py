@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -11,7 +12,7 @@ from metal.plan.leaving import wipes
 from metal.settings.fleet import OnLeave
 from providers import process
 from providers.access import pinned_access
-from providers.link import Link
+from providers.link import Link, former_name
 
 if TYPE_CHECKING:
     from metal.host.wish import ReadyReport, ReadyWish
@@ -35,7 +36,8 @@ class HostReadyProvider(Link):
         # Within a life the key that was seen first stays the only one; a new life begins with a first contact.
         access = pinned_access({**props, "host_key": before.get("host_key")})
         chassis = None if "machine_id" in before else ChassisWish.of(site.fleet.hosts[str(props["host"])], owner)
-        report = begin_life(site, access, _wish(props), process.ledger(owner), chassis)
+        wish = replace(_wish(props), was=former_name(props, before))
+        report = begin_life(site, access, wish, process.ledger(owner), chassis)
         process.learn_host_key(str(props["host"]), report.host_key, current=True)
         return _outputs(report)
 

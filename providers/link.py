@@ -23,7 +23,7 @@ from providers import process
 from providers.presence import presence, presence_path
 from providers.stall import note_path, stalls
 
-__all__ = ["Link", "taken_away"]
+__all__ = ["Link", "former_name", "taken_away"]
 
 _SILENT = (BmcFault.TIMEOUT, BmcFault.UNREACHABLE, HostFault.UNREACHABLE, HostFault.TIMEOUT)
 
@@ -231,6 +231,12 @@ def _announce(props: dict[str, Any]) -> None:
 def taken_away(olds: dict[str, Any], news: dict[str, Any], *names: str) -> tuple[str, ...]:
     """Inputs that are left out where they have their default, and that the last run had: they ask for an update."""
     return tuple(name for name in names if olds.get(name) and name not in news)
+
+
+def former_name(props: dict[str, Any], before: dict[str, Any]) -> str | None:
+    """The name that the host had when this link last acted; None where it is the same."""
+    was = before.get("host")
+    return str(was) if was and was != props["host"] else None
 
 
 def _life(props: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from metal.plan.override import gives_up
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
-from providers.link import Link
+from providers.link import Link, former_name
 
 if TYPE_CHECKING:
     from metal.cluster.stackengine import ManagerNodeWish
@@ -28,9 +28,15 @@ class ManagerNodeProvider(Link):
         return f"{props['up']}/manager/{props['driver']}"
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-        from metal.cluster.stackengine import ensure_manager_node
+        from metal.cluster.renamed import before_rename
+        from metal.cluster.stackengine import ensure_manager_node, remove_manager_node
 
-        ensure_manager_node(process.site(str(props["owner"])), _wish(props))
+        site, wish = process.site(str(props["owner"])), _wish(props)
+        if former_name(props, before) is not None:
+            # It is known by name, so the old one is taken out and the new one registered.
+            old = _wish({**before, "host_key": props.get("host_key")})
+            remove_manager_node(before_rename(site, wish.cluster, wish.host), old, dissolving=False)
+        ensure_manager_node(site, wish)
         return {"registered": True}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:

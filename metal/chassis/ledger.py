@@ -106,6 +106,11 @@ class Ledger:
         else:
             self.write(host, after)
 
+    def rename(self, was: str, host: str) -> None:
+        """Carry the line over to the host's new name; nothing where there is none, or where that was done."""
+        if self._path(was).exists():
+            self._path(was).replace(self._path(host))
+
     def forget(self, host: str) -> None:
         self._path(host).unlink(missing_ok=True)
 

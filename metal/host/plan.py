@@ -120,7 +120,7 @@ def claim(found: Marker | None, wish: ReadyWish, facts: Facts) -> tuple[Claim, M
             seen=f"owner {found.owner}, host {found.host}, life {found.life}, {found.state}",
             next_step=f"release it there (destroy it in {found.owner}), or remove {MARKER_PATH} if that stack is gone",
         )
-    if ours and not free and found.host != wish.host:
+    if ours and not free and found.host not in (wish.host, wish.was):
         raise HostError(
             f"the host at this address is {found.host}; nothing was changed on it",
             fault=HostFault.NOT_OURS,

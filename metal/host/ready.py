@@ -11,6 +11,7 @@ from metal.host.facts import Facts, observe_facts
 from metal.host.marker import Marker, MarkerState, read_marker, write_marker
 from metal.host.packages import Packages
 from metal.host.plan import BootState, prove_new_life
+from metal.host.rename import rename_system
 from metal.host.ssh import Ssh
 from metal.host.wish import ReadyReport, ReadySeen, ReadyWish
 from metal.settings.access import Access
@@ -63,6 +64,9 @@ def make_ready(
     report = _report(ssh, facts, marker)
     if prove is not None:
         prove(report)
+    if wish.was is not None:
+        # Before the marker, which is what tells that all of this was done.
+        rename_system(ssh, wish.was, wish.host)
     if write_marker(ssh, marker):
         site.run.progress(f"{access.host}: claimed ({kind.value}), life {marker.life}")
     return report

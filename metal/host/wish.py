@@ -19,6 +19,7 @@ class ReadyWish:
     :ivar clock_skew: seconds.
     :ivar memory: bytes.
     :ivar serial, uuid, macs: the inventory's identity; what it does not give is not checked.
+    :ivar was: the name under which we claimed it, where it gets another one now.
     """
 
     host: str
@@ -32,6 +33,7 @@ class ReadyWish:
     serial: str | None = None
     uuid: str | None = None
     macs: tuple[str, ...] = ()
+    was: str | None = None
 
     @classmethod
     def of(cls, fleet: Fleet, host: HostWish) -> ReadyWish:

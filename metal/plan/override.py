@@ -27,13 +27,16 @@ class Judgement:
     idle: tuple[str, ...]
 
 
-def judge(old: Membership | None, new: Membership, overrides: Collection[str] = ()) -> Judgement:
+def judge(
+    old: Membership | None, new: Membership, overrides: Collection[str] = (), *, more: Collection[Refusal] = ()
+) -> Judgement:
     """Judge the step from `old` to `new`.
 
     :param old: None for a cluster that does not exist yet.
     :param overrides: names of rules that the user has waived.
+    :param more: what is refused for other reasons than the two memberships, by the same rules.
     """
-    found = refusals(old, new)
+    found = (*refusals(old, new), *more)
     used = {refusal.rule for refusal in found}
     idle = sorted(name for name in set(overrides) - set(_ELSEWHERE) if name not in used)
     return Judgement(

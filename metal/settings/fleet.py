@@ -286,6 +286,7 @@ class HostFacts:
     :ivar blank: nothing on its disks is worth looking for before a first install.
     :ivar evict: on hold and taken out of its cluster by the living side; only with `hold`.
     :ivar on_stuck: what this stack says of this one host; None where it leaves that to the pool.
+    :ivar was: the name that it had until now; None where it keeps its name.
     """
 
     name: str
@@ -301,6 +302,7 @@ class HostFacts:
     blank: bool
     evict: bool = field(default=False, kw_only=True)
     on_stuck: OnStuck | None = field(default=None, kw_only=True)
+    was: str | None = field(default=None, kw_only=True)
 
     @property
     def given_up(self) -> bool:

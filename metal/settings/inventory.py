@@ -13,6 +13,7 @@ from metal.settings.entries import read_entries, read_section
 from metal.settings.fleet import HostFacts
 from metal.settings.inventory_model import Defaults, HostModel, InventoryModel, JumpModel
 from metal.settings.problems import Problems
+from metal.settings.renames import check_former_names
 
 __all__ = ["Inventory", "read_inventory"]
 
@@ -51,6 +52,7 @@ def read_inventory(names: Iterable[str], root: Path, problems: Problems) -> Inve
             if facts:
                 inventory.facts[name] = facts
     _refuse_repeats(inventory, problems)
+    check_former_names(inventory.facts, inventory.files, problems)
     return inventory
 
 
@@ -128,6 +130,7 @@ def _resolve(
         protected=host.protected,
         blank=_first(host.blank, part.defaults.blank),
         evict=host.evict,
+        was=host.was,
     )
 
 

@@ -95,6 +95,7 @@ class HostModel(Model):
     lost: Flag = False
     protected: Flag = False
     blank: Flag | None = None
+    was: Name | None = Field(default=None, description="the name that this server had until now")
 
 
 class InventoryModel(Model):

@@ -60,34 +60,34 @@ def test_a_bmc_moves_in_place_and_other_metal_needs_a_raised_generation(lab: Lab
         moved = stack.up().expect()
         assert stack.links(moved) == [("update", "BootDevice", "n1"), ("update", "Power", "n1")]
         assert set(stack.up().expect().changes) == {"same"}
-    assert boots(stack, lab, "n1") == before
-    assert outputs(stack, "BootDevice", "n1")["bmc_guid"] == guid
+        assert boots(stack, lab, "n1") == before
+        assert outputs(stack, "BootDevice", "n1")["bmc_guid"] == guid
 
-    # The BMC of another machine under the name: told by its GUID, and left as it is.
-    other = entry_of(lab, "n3")
-    lab.host("n3").set_boot("disk", lasting=True)
-    stack.inventory["hosts"] = {"n1": entry_of(lab, "n1", bmc=other["bmc"])}
-    error = failure(stack.up(), "n1", "BootDevice")
-    assert "belongs to another machine than before" in error
-    assert f"was {guid}" in error
-    assert (lab.host("n3").status().boot, lab.host("n3").status().power) == ("disk", False)
-    lab.host("n3").set_boot("none")
+        # The BMC of another machine under the name: told by its GUID, and left as it is.
+        other = entry_of(lab, "n3")
+        lab.host("n3").set_boot("disk", lasting=True)
+        stack.inventory["hosts"] = {"n1": entry_of(lab, "n1", bmc=other["bmc"])}
+        error = failure(stack.up(), "n1", "BootDevice")
+        assert "belongs to another machine than before" in error
+        assert f"was {guid}" in error
+        assert (lab.host("n3").status().boot, lab.host("n3").status().power) == ("disk (lasting)", False)
+        lab.host("n3").set_boot("none")
 
-    # Other metal altogether: refused at preview, in words; with a raised generation the old one makes room.
-    stack.inventory["hosts"] = {"n1": other}
-    refused = stack.preview()
-    assert not refused.ok
-    assert f"n1: other metal under its name (MACs {spec.mac} became {other['macs'][0]})" in refused.output
-    assert "raise its generation" in refused.output
-    stack.fleet["hosts"] = {"n1": {"generation": 2}}
-    stack.inventory["hosts"] = {"n1": {**other, "blank": True}}
-    stack.up().expect()
-    assert not lab.host("n1").status().power, "the old metal is off"
-    assert lab.host("n3").status().power
-    assert (marker(stack, "n3")["host"], marker(stack, "n3")["generation"]) == ("n1", 2)
-    assert outputs(stack, "BootDevice", "n1")["bmc_guid"] not in ("", guid)
-    assert set(stack.up().expect().changes) == {"same"}
-    stack.destroy().expect()
+        # Other metal altogether: refused at preview, in words; with a raised generation the old one makes room.
+        stack.inventory["hosts"] = {"n1": other}
+        refused = stack.preview()
+        assert not refused.ok
+        assert f"n1: other metal under its name (MACs {spec.mac} became {other['macs'][0]})" in refused.output
+        assert "raise its generation" in refused.output
+        stack.fleet["hosts"] = {"n1": {"generation": 2}}
+        stack.inventory["hosts"] = {"n1": {**other, "blank": True}}
+        stack.up().expect()
+        assert not lab.host("n1").status().power, "the old metal is off"
+        assert lab.host("n3").status().power
+        assert (marker(stack, "n3")["host"], marker(stack, "n3")["generation"]) == ("n1", 2)
+        assert outputs(stack, "BootDevice", "n1")["bmc_guid"] not in ("", guid)
+        assert set(stack.up().expect().changes) == {"same"}
+        stack.destroy().expect()
 
 
 @pytest.fixture
@@ -147,6 +147,8 @@ def test_a_dead_worker_makes_room_for_other_metal_and_the_only_manager_is_given_
         stack.up().expect()
         assert_whole(stack)
         give_up_the_only_manager(stack, old)
+        rename_the_worker(stack)
+        stack.destroy().expect()
 
 
 def give_up_the_only_manager(stack: LabStack, old: str) -> None:
@@ -166,4 +168,28 @@ def give_up_the_only_manager(stack: LabStack, old: str) -> None:
     del stack.fleet["clusters"]["blue"]["override"]
     assert stack.touched(stack.up().expect()) == {"blue"}
     assert set(stack.up("--refresh").expect().changes) == {"same"}
-    stack.destroy().expect()
+
+
+def rename_the_worker(stack: LabStack) -> None:
+    """Nothing is replaced, nothing leaves the swarm, and the new name is everywhere."""
+    boot = stack.ssh("n2", "cat /proc/sys/kernel/random/boot_id")
+    node = next(each["ID"] for each in stack.docker("/nodes") if each["Description"]["Hostname"] == "n2")
+    stack.inventory["hosts"]["web2"] = {**stack.inventory["hosts"].pop("n2"), "was": "n2"}
+    stack.fleet["pools"]["core"]["hosts"] = ["n1", "web2"]
+    stack.fleet["hosts"]["web2"] = stack.fleet["hosts"].pop("n2")
+    renamed = stack.up().expect()
+    assert said(renamed, "blue: n2 is web2 from now on")
+    chain = {"BootDevice", "Power", "HostReady", "DockerEngine", "ConsulMember", "SwarmNode", "ManagerNode"}
+    assert set(stack.links(renamed)) == {("update", "ClusterPlan", "blue"), *(("update", one, "web2") for one in chain)}
+    assert nodes(stack) == {"n1": ("manager", "ready"), "web2": ("worker", "ready")}
+    (after,) = [each for each in stack.docker("/nodes") if each["Description"]["Hostname"] == "web2"]
+    assert (after["ID"], after["Spec"]["Labels"]["metalswarm.host"]) == (node, "web2")
+    assert {member["Node"] for member in stack.consul("/v1/catalog/nodes")} == {"n1", "web2"}
+    assert {each["name"] for each in stack.stackengine("/api/nodes")} == {"n1", "web2"}
+    assert stack.ssh("n2", "cat /proc/sys/kernel/random/boot_id; hostname").split() == [boot, "web2"]
+    assert marker(stack, "n2")["host"] == "web2"
+
+    # What it was is of no more use, and may be taken out.
+    assert set(stack.up().expect().changes) == {"same"}
+    del stack.inventory["hosts"]["web2"]["was"]
+    assert set(stack.up("--refresh").expect().changes) == {"same"}

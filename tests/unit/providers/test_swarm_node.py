@@ -8,7 +8,7 @@ from metal.cluster.swarm import NodeReport, NodeSeen
 from metal.plan.join import Role
 from providers.swarm_node import SwarmNodeProvider
 from tests.unit.providers.wire import arriving
-from tests.unit.small_fleet import OWNER
+from tests.unit.small_fleet import OWNER, document
 
 LINK = SwarmNodeProvider()
 REPORT = NodeReport("swarm1", "node1", Role.MANAGER, "10.0.0.1", "tcp://10.0.0.1:2475")
@@ -98,3 +98,28 @@ def test_what_its_pool_says_of_a_stuck_drain_is_known_when_it_leaves(act, begin,
     remove = act("metal.cluster.swarm.remove_node")
     LINK.delete("x", outs)
     assert remove.call_args.args[1].on_stuck == "force"
+
+
+def test_the_swarm_of_before_is_left_only_where_the_only_manager_is_reborn(act, inputs, born) -> None:
+    ensure = act("metal.cluster.swarm.ensure_node", REPORT)
+    LINK.update("x", born, inputs)
+    assert ensure.call_args.args[1].former is None
+    assert not LINK.diff("x", born, inputs).changes
+    reborn = {**inputs, "reborn": "n1/g2"}
+    assert LINK.diff("x", born, reborn).changes
+    assert LINK.diff("x", born, reborn).replaces == []
+    LINK.update("x", born, reborn)
+    assert ensure.call_args.args[1].former == born["swarm_id"]
+
+
+def test_the_only_manager_is_given_up_by_name_and_in_a_new_life_only(act, begin, inputs, born) -> None:
+    wanted = document()
+    wanted["clusters"]["blue"]["override"] = ["last"]
+    begin(wanted)
+    remove = act("metal.cluster.swarm.remove_node")
+    LINK.check({}, {**inputs, "host": "n2"})
+    LINK.delete("x", {**born, "host": "n1"})
+    assert remove.call_args.kwargs["give_up"] is False, "it leaves the program"
+    LINK.check({}, {**inputs, "host": "n1"})
+    LINK.delete("x", {**born, "host": "n1"})
+    assert remove.call_args.kwargs["give_up"] is True

@@ -71,3 +71,12 @@ def test_a_line_of_an_earlier_version_is_read(tmp_path):
         '{"installed": 1, "wipe": false, "probing": false, "machine_id": "abc", "host_key": "ssh-ed25519 AAAA"}'
     )
     assert Ledger(tmp_path).read("n1") == Entry(1, machine_id="abc", host_key="ssh-ed25519 AAAA")
+
+
+def test_a_line_goes_with_the_name(tmp_path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.rename("n5", "n6")
+    ledger.write("n5", Entry(2, machine_id="m"))
+    for _ in range(2):
+        ledger.rename("n5", "n6")
+        assert (ledger.read("n5"), ledger.read("n6")) == (None, Entry(2, machine_id="m"))

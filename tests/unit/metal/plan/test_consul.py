@@ -91,3 +91,11 @@ def test_no_restart_that_may_proceed_stops_the_raft(members, up, host):
     healthy = members & up
     if host in members and isinstance(decide_restart(host, Voters(members, healthy)), Proceed):
         assert len(healthy - {host}) >= majority(len(members))
+
+
+def test_a_waived_quorum_waits_for_nobody_and_never_takes_the_last() -> None:
+    voters = Voters(frozenset({"n1", "n2", "n3"}), frozenset({"n1", "n3"}))
+    wanted = frozenset({"n1", "n2"})
+    assert isinstance(decide_removal("n3", voters, wanted=wanted, dead=False), Wait)
+    assert isinstance(decide_removal("n3", voters, wanted=wanted, dead=False, waived=True), Proceed)
+    assert isinstance(decide_removal("n3", voters, wanted=frozenset(), dead=False, waived=True), Refuse)
