@@ -65,7 +65,12 @@ def ready(rack: Rack) -> list[str]:
 def refused(rack: Rack, host: str, token: str) -> str:
     """What the engine says to a join with this token; it is in no swarm afterwards."""
     with DockerApi(rack.ssh(host)) as api:
-        body = {"ListenAddr": "0.0.0.0:2377", "RemoteAddrs": [f"{rack.access('n1').address}:2377"], "JoinToken": token}
+        body = {
+            "ListenAddr": "0.0.0.0:2377",
+            "AdvertiseAddr": rack.access(host).address,
+            "RemoteAddrs": [f"{rack.access('n1').address}:2377"],
+            "JoinToken": token,
+        }
         with pytest.raises(EngineRefused) as error:
             api.swarm_join(body)
         if api.info()["Swarm"]["LocalNodeState"] != "inactive":
@@ -113,7 +118,8 @@ class Client(threading.Thread):
         super().__init__()
         self.context = tls_context(Authority.of(SEED, "blue", 2), with_certificate=True)
         self.context.load_verify_locations(cadata=trusted(SEED, "blue", 1))
-        self.urls = [f"https://{rack.access(name).address}:2475/nodes" for name in MANAGERS]
+        # What an engine answers by itself: a list of nodes needs a leader, and one that restarts is voted for anew.
+        self.urls = [f"https://{rack.access(name).address}:2475/info" for name in MANAGERS]
         self.rounds, self.failures, self.stop = 0, [], threading.Event()
 
     def run(self) -> None:

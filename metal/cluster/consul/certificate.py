@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from metal.cluster.consul import paths
-from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent, open_api
+from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent
 from metal.cluster.consul.living import reachable_hosts
 from metal.cluster.consul.observe import observe_files
+from metal.cluster.consul.reload import reload_agent
 from metal.cluster.consul.wish import MemberWish
 from metal.errors import ClusterError, HostError, MetalError
 from metal.host.ssh import Ssh
@@ -94,9 +95,9 @@ def observe_certificates(site: Site, wish: MemberWish, ssh: Ssh) -> CaMember:
 
 
 def rotate_authority(site: Site, wish: MemberWish, api: ConsulApi, *, deadline: Deadline) -> str:
-    """Move every member whose agent runs to the wanted authority; what is left undone, or nothing.
+    """Move every member that gossip hears of to the wanted authority; what is left undone, or nothing.
 
-    Members that are down take the new certificates with their own next update, and so do those on hold. A member that
+    Members that are away take the new certificates with their own next update, and so do those on hold. A member that
     runs and cannot be reached keeps the old authority in use everywhere.
 
     :param api: of a server that knows a leader.
@@ -143,7 +144,10 @@ class _Rotation:
         return "; ".join(f"{host}: {word}" for host, word in sorted(self._said.items()))
 
     def look(self, alive: Collection[str]) -> tuple[dict[str, CaMember], set[str]]:
-        """The members whose agent runs, and those of them that cannot be asked."""
+        """The members that gossip hears of, and those of them that cannot be asked.
+
+        One that runs and is not heard missed a rotation before; nobody can be cut off from it.
+        """
         members: dict[str, CaMember] = {}
 
         def one(host: str, ssh: Ssh) -> None:
@@ -152,8 +156,9 @@ class _Rotation:
 
         names = reachable_hosts(self._site, self._site.fleet.clusters[self._wish.cluster].hosts)
         self._said = {}
-        self._each(names, one)
-        return members, {host for host in self._said if host in alive}
+        self._each([name for name in names if name in alive], one)
+        self.untold &= set(alive)
+        return members, set(self._said)
 
     def trust(self, hosts: Collection[str]) -> None:
         def one(host: str, ssh: Ssh) -> None:
@@ -185,8 +190,8 @@ class _Rotation:
 
     def _tell(self, ssh: Ssh) -> None:
         self.untold.add(ssh.access.host)
-        with open_api(ssh, self._wish.keys(self._site)) as api:
-            api.put("agent/reload")
+        limit = self._site.run.deadline(LOOK_SECONDS)
+        reload_agent(ssh, self._wish.keys(self._site), deadline=limit)
         self.untold.discard(ssh.access.host)
 
     def _each(self, hosts: Collection[str], act: Callable[[str, Ssh], None]) -> None:

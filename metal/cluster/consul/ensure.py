@@ -15,6 +15,7 @@ from metal.cluster.consul.guest import ensure_guest
 from metal.cluster.consul.install import Installed, install, write_config
 from metal.cluster.consul.living import dialable_servers, find_living, living_api, member_api
 from metal.cluster.consul.observe import LocalFiles, observe_files, observe_others, refuse_foreign, see_member
+from metal.cluster.consul.reload import reload_agent
 from metal.cluster.consul.remove import remove_member, step_down
 from metal.cluster.consul.rotate import retire, rotate
 from metal.cluster.consul.seen import MemberSeen
@@ -245,14 +246,8 @@ class _Ensuring:
 
     def _reload(self, deadline: Deadline) -> None:
         """Have the agent take tokens, certificates and service from its files, if it was not told of a change."""
-
-        def told() -> bool:
-            with self._own_api(deadline) as api:
-                api.put("agent/reload")
-            return True
-
         if observe_files(self.ssh).secrets != self.installed.secrets:
-            self._wait("the agent takes its secrets from its files", told, deadline)
+            reload_agent(self.ssh, self.wish.keys(self.site), deadline=deadline)
             self.ssh.write(paths.LOADED_SECRETS, self.installed.secrets, mode=0o644)
 
     def _await_healthy(self, api: ConsulApi, deadline: Deadline) -> None:

@@ -1,0 +1,42 @@
+"""Has a running agent take tokens, certificates and service from its files."""
+
+from __future__ import annotations
+
+from metal.cluster.consul import paths
+from metal.cluster.consul.api import ConsulRefused, ConsulSilent, open_api
+from metal.cluster.consul.keys import AgentKeys
+from metal.errors import ClusterError
+from metal.host.ssh import Ssh
+from metal.waiting import Deadline, Pending, wait_until
+
+__all__ = ["reload_agent"]
+
+
+def reload_agent(ssh: Ssh, keys: AgentKeys, *, deadline: Deadline) -> None:
+    """Reload, and have the agent's word for it.
+
+    :raises ClusterError: it did not in time.
+    """
+
+    def probe() -> bool | Pending:
+        try:
+            with open_api(ssh, keys) as api:
+                api.put("agent/reload")
+        except ConsulRefused as refused:
+            # One whose secrets are out of date is cut off from the servers, and cannot ask them whether we may.
+            ssh.run(["systemctl", "reload", "--", paths.UNIT], check=False)
+            return Pending(refused.seen or refused.what)
+        return True
+
+    wait_until(
+        "the agent takes its secrets from its files",
+        probe,
+        deadline=deadline,
+        fail=lambda what, seen: ClusterError(
+            f"not within {deadline.seconds:.0f} s: {what}",
+            seen=seen,
+            next_step=f"look at `journalctl -u {paths.UNIT}` there and on the servers, then run again",
+        ),
+        host=ssh.access.host,
+        passing=(ConsulSilent,),
+    )
