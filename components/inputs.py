@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from metal.plan.quorum import membership
+from metal.plan.rolling import pools_of, rolling
 from metal.settings.fleet import Artifact, ClusterWish, DockerWish, Fleet, HostWish, ManagerDriver
 
 __all__ = [
     "boot_device_inputs",
     "cluster_inputs",
     "cluster_plan_inputs",
+    "cluster_plan_words",
     "consul_member_inputs",
     "docker_engine_inputs",
     "host_ready_inputs",
@@ -36,6 +38,8 @@ def power_inputs(host: HostWish, owner: str, up: Any) -> dict[str, Any]:
 def host_ready_inputs(host: HostWish, fleet: Fleet, up: Any) -> dict[str, Any]:
     return {
         **_host(host, fleet.owner),
+        # Left out where there is none, so that a fleet without labels keeps its inputs.
+        **({"reboot": host.reboot} if host.reboot else {}),
         "up": up,
         "life": host.life,
         "generation": host.generation,
@@ -124,7 +128,16 @@ def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:
 
 
 def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
-    return {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
+    return {
+        **cluster_inputs(cluster, fleet.owner),
+        "membership": membership(fleet, cluster.name).to_dict(),
+        "rolling": rolling(fleet, cluster.name),
+    }
+
+
+def cluster_plan_words(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
+    """What a preview says its words by; no input that is kept."""
+    return {"pools": pools_of(fleet, cluster.name)}
 
 
 def rotation(cluster: ClusterWish) -> dict[str, int]:

@@ -27,18 +27,22 @@ class ConsulMemberProvider(Link):
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import ensure_member
+        from metal.cluster.wave import rolling
 
-        report = ensure_member(process.site(str(props["owner"])), _wish(props))
+        site, wish = process.site(str(props["owner"])), _wish(props)
+        with rolling(site, wish.host, wish.access) as disrupt:
+            report = ensure_member(site, wish, disrupt=disrupt)
         return {"node_id": report.node_id, "membership": "passing"}
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import observe_member
 
         seen = observe_member(process.site(str(props["owner"])), _wish(props))
-        return {"membership": seen.serf or "absent"}
+        return {"membership": seen.serf or "absent", **({"renewal_due": True} if seen.renewal_due else {})}
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
-        return ("membership",) if olds.get("membership") not in (None, "passing") else ()
+        absent = ("membership",) if olds.get("membership") not in (None, "passing") else ()
+        return (*absent, "renewal_due") if olds.get("renewal_due") else absent
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.consul import remove_member

@@ -27,8 +27,11 @@ class DockerEngineProvider(Link):
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.docker import ensure_engine
+        from metal.cluster.wave import rolling
 
-        report = ensure_engine(process.site(str(props["owner"])), _wish(props))
+        site, wish = process.site(str(props["owner"])), _wish(props)
+        with rolling(site, wish.host, wish.access) as disrupt:
+            report = ensure_engine(site, wish, disrupt=disrupt)
         return {
             "engine_version": report.version,
             "endpoint": report.endpoint,
@@ -45,11 +48,13 @@ class DockerEngineProvider(Link):
         live: dict[str, Any] = {"running": seen.active, "renewal_due": seen.renewal_due(datetime.now(UTC))}
         if seen.version:
             live["engine_version"] = seen.version
+        if seen.drained:
+            live["drained"] = True
         return live
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         stopped = ("running",) if olds.get("running") is False else ()
-        return (*stopped, "renewal_due") if olds.get("renewal_due") else stopped
+        return (*stopped, *(key for key in ("drained", "renewal_due") if olds.get(key)))
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.docker import remove_engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -29,6 +30,8 @@ class HostReadyProvider(Link):
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.chassis.life import begin_life
         from metal.chassis.wish import ChassisWish
+        from metal.cluster.reboot import ensure_rebooted
+        from metal.cluster.wave import rolling
 
         owner = str(props["owner"])
         site = process.site(owner)
@@ -37,6 +40,16 @@ class HostReadyProvider(Link):
         chassis = None if "machine_id" in before else ChassisWish.of(site.fleet.hosts[str(props["host"])], owner)
         report = begin_life(site, access, _wish(props), process.ledger(owner), chassis)
         process.learn_host_key(str(props["host"]), report.host_key, current=True)
+        known = replace(access, host_key=report.host_key)
+        with rolling(site, access.host, known) as disrupt:
+            ensure_rebooted(
+                site,
+                known,
+                str(props.get("reboot", "")),
+                begins="machine_id" not in before,
+                reached=str(before.get("reboot", "")),
+                disrupt=disrupt,
+            )
         return _outputs(report)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:

@@ -19,7 +19,7 @@ from pulumi.output import Unknown
 from metal.errors import BmcFault, Cancelled, HostFault, MetalError
 from metal.plan.difference import compare, plain
 from metal.plan.leaving import Leaving
-from providers import process
+from providers import process, waves
 from providers.stall import note_path, stalls
 
 __all__ = ["Link"]
@@ -106,14 +106,14 @@ class Link(ResourceProvider):
         with stalls.operation():
             process.load_acts()
             wish = plain(props)
-            return CreateResult(self.identity(wish), self._carry_out(wish, {}))
+            return CreateResult(self.identity(wish), self._make(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         with stalls.operation():
             process.load_acts()
             before = plain(olds)
             # What a hold put off has no outputs yet: its first update begins its life.
-            return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
+            return UpdateResult(self._make(plain(news), {} if before.get("pending") else before))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         with stalls.operation():
@@ -146,11 +146,26 @@ class Link(ResourceProvider):
             with stalls.operation():
                 process.load_acts()
                 self._take_down(seen)
-        except BaseException:
-            if "host" in seen and process.leaving(str(seen["host"])) is Leaving.NEW_LIFE:
-                link = type(self).__name__.removesuffix("Provider")
-                stalls.stuck(str(seen["host"]), link, note=note_path(str(seen["owner"])))
+        except BaseException as error:
+            waves.note_failure(seen, error)
+            if self._has_new_life(seen):
+                stalls.stuck(str(seen["host"]), self._link(), note=note_path(str(seen["owner"])))
             raise
+
+    def _make(self, wish: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        try:
+            made = self._carry_out(wish, before)
+        except BaseException as error:
+            waves.note_failure(wish, error)
+            raise
+        waves.note_made(self._link(), wish)
+        return made
+
+    def _link(self) -> str:
+        return type(self).__name__.removesuffix("Provider")
+
+    def _has_new_life(self, seen: dict[str, Any]) -> bool:
+        return "host" in seen and process.leaving(str(seen["host"])) is Leaving.NEW_LIFE
 
     def _take_down(self, seen: dict[str, Any]) -> None:
         self._forbid(seen)
@@ -164,6 +179,8 @@ class Link(ResourceProvider):
             # A run that was cut short took it down; the engine asks again because the new one is still to be made.
             process.warn(f"{seen['host']}: the system that held this link is gone already")
         else:
+            if self._has_new_life(seen):
+                waves.await_new_life(seen)
             self.undo(seen)
 
     def _is_outlived(self, seen: dict[str, Any]) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "authority",
     "configure",
     "is_lost",
+    "is_open",
     "is_silent",
     "learn_host_key",
     "leaving",
@@ -88,6 +89,12 @@ def site(owner: str) -> Site:
             _site = Site.open(fleet, Credentials.from_config(_config, os.environ), run, pins=_pins)
             runtime.at_exit(_site.close)
         return _site
+
+
+def is_open() -> bool:
+    """Whether any operation of this process has opened the site."""
+    with _lock:
+        return _site is not None
 
 
 def authority(cluster: str, generation: int) -> Authority | None:

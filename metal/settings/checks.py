@@ -86,6 +86,8 @@ def _check_pool(name: str, pool: PoolModel, intent: Intent, problems: Problems) 
         problems.unknown((*path, "cluster"), pool.cluster, intent.clusters, "cluster")
     if pool.power is PowerWish.OFF and purpose not in (Purpose.FREE, None):
         problems.add((*path, "power"), f"does not go with purpose {purpose}", "off for purpose free only", value="off")
+    if pool.reboot and pool.power is PowerWish.OFF:
+        problems.add((*path, "reboot"), "does not go with power: off", "hosts that are on", value=pool.reboot)
     if pool.labels and purpose not in (Purpose.SWARM, None):
         problems.add((*path, "labels"), f"are node labels and do nothing for purpose {purpose}", "purpose swarm")
 

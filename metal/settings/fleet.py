@@ -251,6 +251,7 @@ class HostWish(HostFacts):
     :ivar cluster: only for purpose swarm.
     :ivar labels: swarm node labels, pool and host merged, host wins.
     :ivar max_unavailable: hosts of its pool that may be disrupted at once.
+    :ivar reboot: a label; the host is rebooted once for each new one. Empty for none.
     """
 
     generation: int
@@ -265,6 +266,7 @@ class HostWish(HostFacts):
     on_leave: OnLeave
     on_destroy: OnLeave
     max_unavailable: int
+    reboot: str = ""
 
     @property
     def life(self) -> str:

@@ -106,6 +106,7 @@ def _host(
         on_leave=pool.on_leave,
         on_destroy=pool.on_destroy,
         max_unavailable=pool.max_unavailable or limits.max_unavailable,
+        reboot=pool.reboot or "",
     )
 
 

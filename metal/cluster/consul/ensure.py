@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from metal.cluster.consul import paths
@@ -14,7 +14,9 @@ from metal.cluster.consul.observe import LocalFiles, MemberSeen, observe_files, 
 from metal.cluster.consul.remove import step_down
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.tokens import ensure_tokens
+from metal.cluster.consul.versions import await_servers
 from metal.cluster.consul.wish import MemberReport, MemberWish
+from metal.cluster.disrupt import Disrupt, at_once
 from metal.cluster.turn import turn
 from metal.errors import ClusterError
 from metal.host.service import ensure_active
@@ -29,14 +31,17 @@ __all__ = ["ensure_member"]
 
 T = TypeVar("T")
 
+_WHY = "its Consul agent restarts: binary, configuration or certificate changed"
 
-def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
+
+def ensure_member(site: Site, wish: MemberWish, *, disrupt: Disrupt = at_once) -> MemberReport:
     """Have the host a live, registered member of its Consul datacenter. Idempotent; resumes at any point.
 
     Servers of a birth start together and wait for their leader; a server that joins a formed cluster, or whose agent
     must restart, takes the cluster's turn and waits until all is healthy again. When this returns, the swarm node's
     service is in the catalogue (failing, until the host joins the swarm).
 
+    :param disrupt: entered before an agent that runs is restarted.
     :raises HostError: the host, its download or its unit failed.
     :raises PlanRefused: its agent lives by another seed.
     :raises ClusterError: no leader, no vote, or no registration within the deadline `consul`.
@@ -48,7 +53,7 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     files = observe_files(ssh)
     expect = len(dialable_servers(site, wish))
     installed = install(site, ssh, wish, secrets, expect=expect, in_service=files.active or files.formed)
-    act = _Ensuring(site, wish, ssh, secrets, installed)
+    act = _Ensuring(site, wish, ssh, secrets, installed, disrupt)
     if wish.server:
         act.server()
     else:
@@ -67,12 +72,21 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
 class _Ensuring:
     """One run of :func:`ensure_member`, after the files are in place."""
 
-    def __init__(self, site: Site, wish: MemberWish, ssh: Ssh, secrets: ClusterSecrets, installed: Installed) -> None:
+    def __init__(
+        self,
+        site: Site,
+        wish: MemberWish,
+        ssh: Ssh,
+        secrets: ClusterSecrets,
+        installed: Installed,
+        disrupt: Disrupt,
+    ) -> None:
         self.site = site
         self.wish = wish
         self.ssh = ssh
         self.secrets = secrets
         self.installed = installed
+        self.disrupt = disrupt
 
     def client(self) -> None:
         """The tokens are made before the agent asks for them, so that it is registered with its first word."""
@@ -80,9 +94,14 @@ class _Ensuring:
         with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
             made = ensure_tokens(api, self.wish, self.secrets)
         files = observe_files(self.ssh)
-        write_config(self.ssh, self.installed, birth=False)
         # An agent that ran before its token was there remembers the refusal for a while.
-        self._start(restarted=made or files.edition != self.installed.edition, deadline=deadline)
+        restarted = made or files.edition != self.installed.edition
+        replaced = files.active and restarted
+        if replaced:
+            await_servers(self.site, self.wish)
+        with self.disrupt(_WHY) if replaced else nullcontext():
+            write_config(self.ssh, self.installed, birth=False)
+            self._start(restarted=restarted, deadline=self._deadline())
 
     def server(self) -> None:
         files = observe_files(self.ssh)
@@ -151,7 +170,7 @@ class _Ensuring:
 
     def _restart(self) -> None:
         """A voter's agent runs with old files: restart it while the others carry the cluster."""
-        with self._turn():
+        with self.disrupt(_WHY), self._turn():
             deadline = self._deadline()
             # With no leader anywhere nothing is lost by a restart, and it may be what the cluster waits for.
             if find_living(self.site, self.wish, deadline=deadline) is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.config import edition_of, render_config, render_unit
+from metal.cluster.consul.observe import RENEW_BEFORE_DAYS
 from metal.cluster.consul.registration import (
     render_entry_script,
     render_entry_timer,
@@ -29,7 +30,6 @@ from metal.site import Site
 __all__ = ["Installed", "install", "write_config"]
 
 _DAYS = 730
-_RENEW_DAYS = 180
 
 _FOLDERS = """
 user=$1 data=$2 config=$3 own=$4
@@ -80,7 +80,7 @@ def install(
         addresses=["127.0.0.1"],
         usages=BOTH,
         days=_DAYS,
-        renew_before_days=_RENEW_DAYS,
+        renew_before_days=RENEW_BEFORE_DAYS,
         directory=paths.TLS_FOLDER,
         owner=f"{paths.USER}:{paths.USER}",
         in_service=in_service,

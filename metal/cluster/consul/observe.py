@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from cryptography import x509
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused, ConsulSilent, open_api
@@ -18,7 +21,18 @@ from metal.plan.consul import ServerSeen
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS
 
-__all__ = ["LocalFiles", "MemberSeen", "observe_files", "observe_member", "observe_others", "see_member"]
+__all__ = [
+    "RENEW_BEFORE_DAYS",
+    "LocalFiles",
+    "MemberSeen",
+    "observe_files",
+    "observe_member",
+    "observe_others",
+    "see_member",
+]
+
+# A certificate with fewer days left is made anew, with a restart of the agent.
+RENEW_BEFORE_DAYS = 180
 
 # One look at another host before a birth, in seconds.
 _LOOK_SECONDS = 4.0
@@ -101,6 +115,7 @@ class MemberSeen:
     :ivar registered: the swarm node's service is in the catalogue.
     :ivar listed: the host's line is in the classic node list.
     :ivar version: of the agent; empty when it does not answer.
+    :ivar renewal_due: its certificate ends soon.
     """
 
     host: str
@@ -111,6 +126,7 @@ class MemberSeen:
     registered: bool = False
     listed: bool = False
     version: str = ""
+    renewal_due: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -127,9 +143,18 @@ def observe_member(site: Site, wish: MemberWish) -> MemberSeen:
         return MemberSeen(wish.host, active=False)
     try:
         with open_api(ssh, wish.authority(site).certificate, wish.secrets(site).management_token) as api:
-            return see_member(api, wish)
+            seen = see_member(api, wish)
     except (ConsulSilent, ConsulRefused):
-        return MemberSeen(wish.host, active=True)
+        seen = MemberSeen(wish.host, active=True)
+    return replace(seen, renewal_due=_ends_soon(ssh.read(f"{paths.TLS_FOLDER}/cert.pem")))
+
+
+def _ends_soon(certificate: bytes | None) -> bool:
+    try:
+        end = x509.load_pem_x509_certificate(certificate or b"").not_valid_after_utc
+    except ValueError:
+        return False
+    return end - datetime.now(UTC) < timedelta(days=RENEW_BEFORE_DAYS)
 
 
 def see_member(api: ConsulApi, wish: MemberWish) -> MemberSeen:

@@ -133,15 +133,24 @@ class DockerApi:
         """The tasks that the managers have put on a node, finished ones too."""
         return self._list("/tasks", params={"filters": f'{{"node":["{node}"]}}'})
 
-    def service_name(self, service: str) -> str:
-        """A service's name, or its id when it is gone."""
+    def service(self, service: str) -> Mapping[str, Any] | None:
+        """One service by id; None when it is gone."""
         try:
-            found = self._object("GET", f"/services/{service}")
+            return self._object("GET", f"/services/{service}")
         except EngineRefused as error:
             if error.status == 404:
-                return service
+                return None
             raise
-        return str(found["Spec"]["Name"])
+
+    def service_tasks(self, service: str) -> list[Mapping[str, Any]]:
+        """The tasks of a service that shall run."""
+        filters = f'{{"service":["{service}"],"desired-state":["running"]}}'
+        return self._list("/tasks", params={"filters": filters})
+
+    def service_name(self, service: str) -> str:
+        """A service's name, or its id when it is gone."""
+        found = self.service(service)
+        return service if found is None else str(found["Spec"]["Name"])
 
     def _object(self, method: str, path: str) -> Mapping[str, Any]:
         found = self._call(method, path)

@@ -1,0 +1,252 @@
+"""One host's turn to be disrupted: its place in the wave, drained, changed, healthy, and back at work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from metal.cluster.disrupt import DRAINED_NOTE, Disrupt
+from metal.cluster.docker.api import DockerApi
+from metal.cluster.standing import Standing
+from metal.cluster.swarm.drain import TasksLeft, await_empty
+from metal.cluster.swarm.listed import set_availability
+from metal.cluster.swarm.living import LivingManagers
+from metal.cluster.swarm.view import Node, View
+from metal.cluster.swarm.workload import await_whole, services_whole_on
+from metal.errors import Cancelled, ClusterError, MetalError
+from metal.host.ssh import Ssh
+from metal.plan.join import Role
+from metal.plan.waves import Place, place_of
+from metal.settings.access import Access
+from metal.site import Site
+from metal.waiting import Pending, wait_until
+
+__all__ = ["await_host", "await_place", "away_hosts", "rolling"]
+
+# A swarm whose leader is gone has another one within seconds; after this it is taken to have none.
+_ELECTION_SECONDS = 30.0
+
+
+@contextmanager
+def rolling(site: Site, host: str, access: Access) -> Iterator[Disrupt]:
+    """Around one act on a host: what it calls to disrupt it. What an earlier run left drained is put back at the end.
+
+    :raises WaveStopped: a host before this one is not well; nothing was touched.
+    :raises ClusterError: it could not be drained, or is not healthy afterwards, within the deadlines.
+    """
+    turn = _Turn(site, host, access)
+    yield turn.disrupt
+    turn.finish()
+
+
+def await_place(site: Site, place: Place, look: Callable[[], frozenset[str] | Pending]) -> None:
+    """Wait for a host's place and take it; whoever takes it gives it back.
+
+    :param look: which hosts of its pool are away now; asked only when the place is free in this process.
+    :raises WaveStopped: a host before this one is not well.
+    """
+    deadline = site.run.deadline(_patience(site))
+
+    def probe() -> bool | Pending:
+        asked = site.places.take(place, really=False)
+        if isinstance(asked, Pending):
+            return asked
+        away = frozenset[str]() if site.places.holds(place.host) else look()
+        return away if isinstance(away, Pending) else site.places.take(place, away=away)
+
+    with site.places.waiting(place):
+        wait_until(
+            f"its place in the wave of {place.pool.name}",
+            probe,
+            deadline=deadline,
+            fail=lambda what, seen: ClusterError(
+                f"{what} did not come within {deadline.seconds:.0f} s",
+                seen=seen,
+                next_step="bring the hosts that are named back, or put them on hold; then run again",
+            ),
+            interval=0.5,
+            host=place.host,
+        )
+
+
+def await_host(site: Site, host: str) -> None:
+    """Take the place of a host whose system is about to go; whoever takes it gives it back when the new one stands.
+
+    :raises WaveStopped: a host before this one is not well.
+    :raises ClusterError: its place did not come in time.
+    """
+    place = place_of(site.fleet, host)
+    if place is None:
+        return
+    cluster = site.fleet.hosts[host].cluster
+    living = LivingManagers(site, cluster) if cluster else None
+
+    def look() -> frozenset[str] | Pending:
+        if living is None:
+            return frozenset()
+        with living.open(None) as found:
+            # Who is to be removed from a swarm without a leader waits for one by itself.
+            return away_hosts(site, host, found[1]) if found else frozenset()
+
+    await_place(site, place, look)
+
+
+def away_hosts(site: Site, host: str, view: View) -> frozenset[str]:
+    """Hosts of the same pool that are wanted in the swarm and do not serve there: not ready, drained, or not in it.
+
+    Those on hold or lost are not counted: the settings know of them.
+    """
+    pool = site.fleet.hosts[host].pool
+    mates = [one for one in site.fleet.hosts.values() if one.pool == pool and not one.hold and not one.lost]
+    return frozenset(one.name for one in mates if not any(map(_serves, view.lives_of(one.name))))
+
+
+class _Turn:
+    """The disruptions of one act on one host. For one thread."""
+
+    def __init__(self, site: Site, host: str, access: Access) -> None:
+        self.site, self.host = site, host
+        self.place = place_of(site.fleet, host)
+        self.standing = Standing(site, host, access)
+        self.whole: tuple[str, ...] = ()
+        self._silent_since: float | None = None
+
+    @contextmanager
+    def disrupt(self, why: str) -> Iterator[None]:
+        if self.place is None:
+            yield
+            return
+        places = self.site.places
+        self.standing.learn()
+        await_place(self.site, self.place, self._look)
+        try:
+            with places.guard(self.host):
+                self._drain(why)
+            yield
+            with places.guard(self.host):
+                if places.acts(self.host) == 1 and not places.has_stopped(self.host):
+                    self._restore()
+        except Cancelled:
+            raise
+        except MetalError as error:
+            places.stop(self.host, _brief(error))
+            raise
+        finally:
+            places.done(self.host)
+
+    def finish(self) -> None:
+        """Give the host back the work that an earlier run took from it and did not give back."""
+        if self.place is None or not self.standing.cluster or self.site.places.holds(self.host):
+            return
+        if self.standing.ssh().read(DRAINED_NOTE) is None:
+            return
+        self.site.run.progress(f"{self.host}: was left drained by an earlier run; goes back to work")
+        with self.site.places.guard(self.host):
+            self._restore()
+
+    def _look(self) -> frozenset[str] | Pending:
+        """Who of the pool is away, once swarm and Consul can do without this host."""
+        if not self.standing.in_swarm:
+            return frozenset()
+        with self.standing.manager() as found:
+            if found is None:
+                return self._leaderless()
+            self._silent_since = None
+            view = found[1]
+        return self.standing.indispensable(view) or away_hosts(self.site, self.host, view)
+
+    def _leaderless(self) -> frozenset[str] | Pending:
+        now = self.site.run.clock()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if now - self._silent_since < _ELECTION_SECONDS:
+            return Pending("no manager of its swarm answers")
+        if not self.standing.is_manager:
+            raise ClusterError(
+                f"no manager of the swarm of {self.standing.cluster} answers, so it cannot be drained",
+                host=self.host,
+                seen=self.standing.silence,
+                next_step="bring the managers up first, then run again",
+            )
+        # The restart of a manager costs nothing then, and may be what brings the swarm back.
+        self.site.run.progress(f"{self.host}: no manager answers, so it is not drained")
+        return frozenset()
+
+    def _drain(self, why: str) -> None:
+        if not self.standing.in_swarm:
+            return
+        ssh, node = self.standing.ssh(), self.standing.node or ""
+        with self.standing.manager() as found:
+            own = found[1].node(node) if found else None
+            if found is None or own is None:
+                return
+            manager = found[0]
+            self.site.run.progress(f"{self.host}: is drained: {why}")
+            whole = services_whole_on(manager, node)
+            if ssh.read(DRAINED_NOTE) is None:  # else by another act, or by an earlier run
+                ssh.write(DRAINED_NOTE, json.dumps({"availability": own.availability}) + "\n", mode=0o644)
+            try:
+                self._empty(manager, node, whole)
+            except TasksLeft:
+                # Nothing was changed yet, so it goes on as it was.
+                self._give_back(manager, ssh)
+                raise
+            self.whole = whole or self.whole
+
+    def _empty(self, manager: DockerApi, node: str, whole: tuple[str, ...]) -> None:
+        limits, run = self.site.fleet.deadlines, self.site.run
+        set_availability(manager, node, "drain", deadline=run.deadline(limits.swarm), host=self.host)
+        deadline = run.deadline(limits.drain)
+        await_empty(manager, node, deadline=deadline, host=self.host)
+        what = "its services run elsewhere"
+        await_whole(manager, whole, homeless=True, deadline=deadline, host=self.host, what=what)
+
+    def _restore(self) -> None:
+        """Wait until the host is healthy, and give it back its work."""
+        ssh = self.standing.ssh()
+        drained = ssh.read(DRAINED_NOTE) is not None
+        if not self.standing.cluster or not (self.standing.in_swarm or drained):
+            return
+        self.standing.await_back()
+        if not drained:
+            return
+        with self.standing.manager() as found:
+            if found is None:
+                raise ClusterError(
+                    "no manager answers, so it stays drained",
+                    host=self.host,
+                    seen=self.standing.silence,
+                    next_step="bring the managers up, then run again",
+                )
+            self._give_back(found[0], ssh)
+            deadline = self.site.run.deadline(self.site.fleet.deadlines.drain)
+            what = "its services are whole again"
+            await_whole(found[0], self.whole, homeless=False, deadline=deadline, host=self.host, what=what)
+
+    def _give_back(self, manager: DockerApi, ssh: Ssh) -> None:
+        noted = _was(ssh.read(DRAINED_NOTE))
+        limit = self.site.run.deadline(self.site.fleet.deadlines.swarm)
+        set_availability(manager, self.standing.node or "", noted, deadline=limit, host=self.host)
+        ssh.remove(DRAINED_NOTE)
+
+
+def _serves(node: Node) -> bool:
+    return node.ready and node.availability == "active" and (node.role is Role.WORKER or node.reachable)
+
+
+def _was(content: bytes | None) -> str:
+    try:
+        return str(json.loads(content or b"{}").get("availability") or "active")
+    except ValueError:
+        return "active"
+
+
+def _brief(error: MetalError) -> str:
+    return f"{error.what} ({error.seen})" if error.seen else error.what
+
+
+def _patience(site: Site) -> float:
+    """Seconds within which every host has been changed in turn, installs among it: a last bound."""
+    limits = site.fleet.deadlines
+    install = limits.boot + limits.ssh + limits.ready + limits.packages
+    return (install + limits.engine + limits.consul + limits.swarm + limits.drain) * max(1, len(site.fleet.hosts))
