@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Places:
     _waiting: dict[str, Place] = field(default_factory=dict)
     _stopped: dict[str, str] = field(default_factory=dict)
     _failed: dict[str, str] = field(default_factory=dict)
+    _busy: Counter[str] = field(default_factory=Counter)
     _guards: dict[str, threading.RLock] = field(default_factory=dict)
 
     @contextmanager
@@ -119,6 +121,21 @@ class Places:
         """Something else failed on the host: who finds it away need not wait for it in this run."""
         with self._lock:
             self._failed.setdefault(host, why)
+
+    @contextmanager
+    def under_way(self, host: str) -> Iterator[None]:
+        """Around every operation on a host: who finds it away then waits for what comes of it."""
+        with self._lock:
+            self._busy[host] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy[host] -= 1
+
+    def is_under_way(self, host: str) -> bool:
+        with self._lock:
+            return self._busy[host] > 0
 
     def failures(self) -> frozenset[str]:
         """Hosts on which anything failed in this run."""

@@ -27,10 +27,10 @@ class ConsulMemberProvider(Link):
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import ensure_member
-        from metal.cluster.wave import rolling
+        from metal.cluster.wave import Layer, rolling
 
         site, wish = process.site(str(props["owner"])), _wish(props)
-        with rolling(site, wish.host, wish.access) as disrupt:
+        with rolling(site, wish.host, wish.access, Layer.CONSUL) as disrupt:
             report = ensure_member(site, wish, disrupt=disrupt)
         return {"node_id": report.node_id, "membership": "passing"}
 

@@ -27,10 +27,10 @@ class DockerEngineProvider(Link):
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.docker import ensure_engine
-        from metal.cluster.wave import rolling
+        from metal.cluster.wave import Layer, rolling
 
         site, wish = process.site(str(props["owner"])), _wish(props)
-        with rolling(site, wish.host, wish.access) as disrupt:
+        with rolling(site, wish.host, wish.access, Layer.ENGINE) as disrupt:
             report = ensure_engine(site, wish, disrupt=disrupt)
         return {
             "engine_version": report.version,

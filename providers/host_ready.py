@@ -31,7 +31,7 @@ class HostReadyProvider(Link):
         from metal.chassis.life import begin_life
         from metal.chassis.wish import ChassisWish
         from metal.cluster.reboot import ensure_rebooted
-        from metal.cluster.wave import rolling
+        from metal.cluster.wave import Layer, rolling
 
         owner = str(props["owner"])
         site = process.site(owner)
@@ -41,7 +41,7 @@ class HostReadyProvider(Link):
         report = begin_life(site, access, _wish(props), process.ledger(owner), chassis)
         process.learn_host_key(str(props["host"]), report.host_key, current=True)
         known = replace(access, host_key=report.host_key)
-        with rolling(site, access.host, known) as disrupt:
+        with rolling(site, access.host, known, Layer.SYSTEM) as disrupt:
             ensure_rebooted(
                 site,
                 known,

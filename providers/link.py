@@ -145,7 +145,8 @@ class Link(ResourceProvider):
         try:
             with stalls.operation():
                 process.load_acts()
-                self._take_down(seen)
+                with waves.under_way(seen):
+                    self._take_down(seen)
         except BaseException as error:
             waves.note_failure(seen, error)
             if self._has_new_life(seen):
@@ -154,7 +155,8 @@ class Link(ResourceProvider):
 
     def _make(self, wish: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         try:
-            made = self._carry_out(wish, before)
+            with waves.under_way(wish):
+                made = self._carry_out(wish, before)
         except BaseException as error:
             waves.note_failure(wish, error)
             raise

@@ -5,6 +5,7 @@ A new life is many operations of the engine, one after the other; the place outl
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from metal.errors import Cancelled, MetalError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from metal.settings.fleet import Fleet, HostWish
     from metal.site import Site
 
-__all__ = ["await_new_life", "last_link", "note_failure", "note_made"]
+__all__ = ["await_new_life", "last_link", "note_failure", "note_made", "under_way"]
 
 # Who holds a place for a new life in this process; guarded by the engine: one operation at a time on one host's chain.
 _begun: set[str] = set()
@@ -29,17 +30,24 @@ def await_new_life(props: dict[str, Any]) -> None:
     :param props: outputs of the link that goes.
     :raises WaveStopped: a host before it in its wave is not well.
     """
-    owner, host = str(props["owner"]), str(props["host"])
-    if host in _begun:
+    host, home = str(props["host"]), _home(props)
+    if host in _begun or not home:
         return
-    site = process.site(owner)
+    site = process.site(str(props["owner"]))
     wish = site.fleet.hosts.get(host)
-    if wish is None or _home(props) != (wish.cluster or wish.purpose.value):
+    if wish is None or home != (wish.cluster or wish.purpose.value):
         return
     from metal.cluster.wave import await_host
 
     await_host(site, host)
     _begun.add(host)
+
+
+def under_way(props: dict[str, Any]) -> AbstractContextManager[None]:
+    """Around every operation: others may have to wait for what comes of it."""
+    if "host" not in props or "owner" not in props or not process.is_open():
+        return nullcontext()
+    return process.site(str(props["owner"])).places.under_way(str(props["host"]))
 
 
 def note_made(link: str, props: dict[str, Any]) -> None:

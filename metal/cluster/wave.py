@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 
 from metal.cluster.disrupt import DRAINED_NOTE, Disrupt
 from metal.cluster.docker.api import DockerApi
@@ -16,26 +17,35 @@ from metal.cluster.swarm.view import Node, View
 from metal.cluster.swarm.workload import await_whole, services_whole_on
 from metal.errors import Cancelled, ClusterError, MetalError
 from metal.host.ssh import Ssh
+from metal.places import WaveStopped
 from metal.plan.join import Role
 from metal.plan.waves import Place, place_of
 from metal.settings.access import Access
 from metal.site import Site
 from metal.waiting import Pending, wait_until
 
-__all__ = ["await_host", "await_place", "away_hosts", "rolling"]
+__all__ = ["Layer", "await_host", "await_place", "away_hosts", "rolling"]
 
 # A swarm whose leader is gone has another one within seconds; after this it is taken to have none.
 _ELECTION_SECONDS = 30.0
 
 
+class Layer(StrEnum):
+    """What an act changes; it is answerable for the host it drained."""
+
+    SYSTEM = "system"
+    ENGINE = "engine"
+    CONSUL = "consul"
+
+
 @contextmanager
-def rolling(site: Site, host: str, access: Access) -> Iterator[Disrupt]:
+def rolling(site: Site, host: str, access: Access, layer: Layer) -> Iterator[Disrupt]:
     """Around one act on a host: what it calls to disrupt it. What an earlier run left drained is put back at the end.
 
     :raises WaveStopped: a host before this one is not well; nothing was touched.
     :raises ClusterError: it could not be drained, or is not healthy afterwards, within the deadlines.
     """
-    turn = _Turn(site, host, access)
+    turn = _Turn(site, host, access, layer)
     yield turn.disrupt
     turn.finish()
 
@@ -47,13 +57,19 @@ def await_place(site: Site, place: Place, look: Callable[[], frozenset[str] | Pe
     :raises WaveStopped: a host before this one is not well.
     """
     deadline = site.run.deadline(_patience(site))
+    idle = _Idle(site, place)
 
     def probe() -> bool | Pending:
         asked = site.places.take(place, really=False)
         if isinstance(asked, Pending):
             return asked
         away = frozenset[str]() if site.places.holds(place.host) else look()
-        return away if isinstance(away, Pending) else site.places.take(place, away=away)
+        if isinstance(away, Pending):
+            return away
+        taken = site.places.take(place, away=away)
+        if isinstance(taken, Pending):
+            idle.check(away - {place.host})
+        return taken
 
     with site.places.waiting(place):
         wait_until(
@@ -102,11 +118,36 @@ def away_hosts(site: Site, host: str, view: View) -> frozenset[str]:
     return frozenset(one.name for one in mates if not any(map(_serves, view.lives_of(one.name))))
 
 
+class _Idle:
+    """How long hosts that keep another one waiting have been away without anything being done about it. One thread."""
+
+    def __init__(self, site: Site, place: Place) -> None:
+        self._site, self._place = site, place
+        self._since: float | None = None
+
+    def check(self, away: frozenset[str]) -> None:
+        """:raises WaveStopped: for as long as the deadline `swarm`."""
+        now, limit = self._site.run.clock(), self._site.fleet.deadlines.swarm
+        if not away or any(self._site.places.is_under_way(host) for host in away):
+            self._since = None
+            return
+        self._since = now if self._since is None else self._since
+        if now - self._since < limit:
+            return
+        names = ", ".join(sorted(away))
+        raise WaveStopped(
+            f"not begun: {names} of {self._place.pool.name} is away, and this run does nothing about it",
+            host=self._place.host,
+            seen=f"{names} not ready, drained or not in the swarm for {limit:.0f} s",
+            next_step=f"bring {names} back (`docker node ls` on a manager), or put it on hold; then run again",
+        )
+
+
 class _Turn:
     """The disruptions of one act on one host. For one thread."""
 
-    def __init__(self, site: Site, host: str, access: Access) -> None:
-        self.site, self.host = site, host
+    def __init__(self, site: Site, host: str, access: Access, layer: Layer) -> None:
+        self.site, self.host, self.layer = site, host, layer
         self.place = place_of(site.fleet, host)
         self.standing = Standing(site, host, access)
         self.whole: tuple[str, ...] = ()
@@ -119,13 +160,14 @@ class _Turn:
             return
         places = self.site.places
         self.standing.learn()
+        served = self.standing.in_swarm
         await_place(self.site, self.place, self._look)
         try:
             with places.guard(self.host):
                 self._drain(why)
             yield
             with places.guard(self.host):
-                if places.acts(self.host) == 1 and not places.has_stopped(self.host):
+                if served and places.acts(self.host) == 1 and not places.has_stopped(self.host):
                     self._restore()
         except Cancelled:
             raise
@@ -139,11 +181,19 @@ class _Turn:
         """Give the host back the work that an earlier run took from it and did not give back."""
         if self.place is None or not self.standing.cluster or self.site.places.holds(self.host):
             return
-        if self.standing.ssh().read(DRAINED_NOTE) is None:
+        note = _read(self.standing.ssh())
+        if note is None or not self._may_await(note):
             return
         self.site.run.progress(f"{self.host}: was left drained by an earlier run; goes back to work")
         with self.site.places.guard(self.host):
             self._restore()
+
+    def _may_await(self, note: dict[str, str]) -> bool:
+        """Whether the host comes back without an act after this one: its engine may be another link's to mend."""
+        if self.layer is Layer.ENGINE or note.get("by") == self.layer:
+            return True
+        self.standing.learn()
+        return self.standing.in_swarm
 
     def _look(self) -> frozenset[str] | Pending:
         """Who of the pool is away, once swarm and Consul can do without this host."""
@@ -183,8 +233,9 @@ class _Turn:
             manager = found[0]
             self.site.run.progress(f"{self.host}: is drained: {why}")
             whole = services_whole_on(manager, node)
-            if ssh.read(DRAINED_NOTE) is None:  # else by another act, or by an earlier run
-                ssh.write(DRAINED_NOTE, json.dumps({"availability": own.availability}) + "\n", mode=0o644)
+            if _read(ssh) is None:  # else by another act, or by an earlier run
+                note = {"availability": own.availability, "by": self.layer.value}
+                ssh.write(DRAINED_NOTE, json.dumps(note) + "\n", mode=0o644)
             try:
                 self._empty(manager, node, whole)
             except TasksLeft:
@@ -204,7 +255,7 @@ class _Turn:
     def _restore(self) -> None:
         """Wait until the host is healthy, and give it back its work."""
         ssh = self.standing.ssh()
-        drained = ssh.read(DRAINED_NOTE) is not None
+        drained = _read(ssh) is not None
         if not self.standing.cluster or not (self.standing.in_swarm or drained):
             return
         self.standing.await_back()
@@ -224,9 +275,9 @@ class _Turn:
             await_whole(found[0], self.whole, homeless=False, deadline=deadline, host=self.host, what=what)
 
     def _give_back(self, manager: DockerApi, ssh: Ssh) -> None:
-        noted = _was(ssh.read(DRAINED_NOTE))
+        availability = (_read(ssh) or {}).get("availability") or "active"
         limit = self.site.run.deadline(self.site.fleet.deadlines.swarm)
-        set_availability(manager, self.standing.node or "", noted, deadline=limit, host=self.host)
+        set_availability(manager, self.standing.node or "", availability, deadline=limit, host=self.host)
         ssh.remove(DRAINED_NOTE)
 
 
@@ -234,11 +285,16 @@ def _serves(node: Node) -> bool:
     return node.ready and node.availability == "active" and (node.role is Role.WORKER or node.reachable)
 
 
-def _was(content: bytes | None) -> str:
+def _read(ssh: Ssh) -> dict[str, str] | None:
+    """What a drain noted on the host; empty where it cannot be read, None where there is nothing."""
+    content = ssh.read(DRAINED_NOTE)
+    if content is None:
+        return None
     try:
-        return str(json.loads(content or b"{}").get("availability") or "active")
+        found = json.loads(content)
     except ValueError:
-        return "active"
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _brief(error: MetalError) -> str:

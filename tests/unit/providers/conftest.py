@@ -46,7 +46,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> Callab
     """Begin a new provider process on a fleet; again for the next run of the engine."""
 
     # The waves have tests of their own; here every act may disrupt its host at once.
-    monkeypatch.setattr("metal.cluster.wave.rolling", lambda site, host, access: nullcontext(at_once))
+    monkeypatch.setattr("metal.cluster.wave.rolling", lambda site, host, access, layer: nullcontext(at_once))
     monkeypatch.setattr("metal.cluster.reboot.ensure_rebooted", create_autospec(ensure_rebooted))
 
     def begin(wanted: dict[str, Any] | None = None, **facts: dict[str, Any]) -> Fleet:
