@@ -39,8 +39,10 @@ def await_new_life(props: dict[str, Any]) -> None:
         return
     from metal.cluster.wave import await_host
 
-    await_host(site, host)
-    _begun.add(host)
+    with site.places.guard(host):
+        if host not in _begun:
+            await_host(site, host)
+            _begun.add(host)
 
 
 def under_way(props: dict[str, Any]) -> AbstractContextManager[None]:
@@ -87,7 +89,7 @@ def _concerned(site: Site, props: dict[str, Any]) -> list[str]:
         return [str(props["host"])]
     # A barrier: the chains that wait for it do not go on in this run, and nobody tells.
     cluster = str(props.get("cluster", ""))
-    return [host for host in _begun if (wish := site.fleet.hosts.get(host)) and wish.cluster == cluster]
+    return [host for host in tuple(_begun) if (wish := site.fleet.hosts.get(host)) and wish.cluster == cluster]
 
 
 def _home(props: dict[str, Any]) -> str:

@@ -65,6 +65,7 @@ def await_place(site: Site, place: Place, look: Callable[[], frozenset[str] | Pe
             return asked
         away = frozenset[str]() if site.places.holds(place.host) else look()
         if isinstance(away, Pending):
+            idle.wait(away.seen)
             return away
         taken = site.places.take(place, away=away)
         if isinstance(taken, Pending):
@@ -119,27 +120,31 @@ def away_hosts(site: Site, host: str, view: View) -> frozenset[str]:
 
 
 class _Idle:
-    """How long hosts that keep another one waiting have been away without anything being done about it. One thread."""
+    """How long a free place has not been taken, for something that this run does nothing about. For one thread."""
 
     def __init__(self, site: Site, place: Place) -> None:
         self._site, self._place = site, place
         self._since: float | None = None
 
     def check(self, away: frozenset[str]) -> None:
-        """:raises WaveStopped: for as long as the deadline `swarm`."""
-        now, limit = self._site.run.clock(), self._site.fleet.deadlines.swarm
+        """:raises WaveStopped: these hosts kept it waiting for as long as the deadline `swarm`."""
         if not away or any(self._site.places.is_under_way(host) for host in away):
             self._since = None
             return
+        names = ", ".join(sorted(away))
+        self.wait(f"{names} of {self._place.pool.name} is not ready, drained, or not in the swarm")
+
+    def wait(self, seen: str) -> None:
+        """:raises WaveStopped: as above, for what was seen now."""
+        now, limit = self._site.run.clock(), self._site.fleet.deadlines.swarm
         self._since = now if self._since is None else self._since
         if now - self._since < limit:
             return
-        names = ", ".join(sorted(away))
         raise WaveStopped(
-            f"not begun: {names} of {self._place.pool.name} is away, and this run does nothing about it",
+            f"not begun: the cluster cannot do without it, and has not been better for {limit:.0f} s",
             host=self._place.host,
-            seen=f"{names} not ready, drained or not in the swarm for {limit:.0f} s",
-            next_step=f"bring {names} back (`docker node ls` on a manager), or put it on hold; then run again",
+            seen=seen,
+            next_step="bring what is away back (`docker node ls` on a manager), or put it on hold; then run again",
         )
 
 
