@@ -62,6 +62,7 @@ def await_place(site: Site, place: Place, look: Callable[[], frozenset[str] | Pe
     def probe() -> bool | Pending:
         asked = site.places.take(place, really=False)
         if isinstance(asked, Pending):
+            idle.reset()
             return asked
         away = frozenset[str]() if site.places.holds(place.host) else look()
         if isinstance(away, Pending):
@@ -129,10 +130,13 @@ class _Idle:
     def check(self, away: frozenset[str]) -> None:
         """:raises WaveStopped: these hosts kept it waiting for as long as the deadline `swarm`."""
         if not away or any(self._site.places.is_under_way(host) for host in away):
-            self._since = None
+            self.reset()
             return
         names = ", ".join(sorted(away))
         self.wait(f"{names} of {self._place.pool.name} is not ready, drained, or not in the swarm")
+
+    def reset(self) -> None:
+        self._since = None
 
     def wait(self, seen: str) -> None:
         """:raises WaveStopped: as above, for what was seen now."""

@@ -1,4 +1,4 @@
-"""Rolling changes on a living cluster: drained waves of at most so many, stopped by the first that fails, resumed."""
+"""Everything that rolls, by the real program on the real engine: shown in a preview, done one worker at a time."""
 
 from __future__ import annotations
 
@@ -8,89 +8,59 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import httpx
 import pytest
 
 from lab.api import Lab
-from lab.spec import LabSpec
 from metal.pki.authority import BOTH, Authority
-from tests.engine.project import CHECKOUT
 from tests.lab.containers import busybox_image, replicated_service
+from tests.lab.ready_stack import small_lab
 from tests.lab.stack import SEED, LabStack
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.full]
 
-WORKERS = ["n2", "n3", "n4", "n5"]
-BROKEN = "/etc/systemd/system/docker.service.d/99-broken.conf"
+WORKERS = ["n2", "n3"]
+BOOT = "cat /proc/sys/kernel/random/boot_id"
+STARTS = "systemctl show --value --property=ExecMainStartTimestampMonotonic docker.service consul.service"
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    spec = LabSpec(
-        name="waves",
-        hosts=5,
-        subnet=IPv4Network("10.30.0.0/24"),
-        bmc_base=IPv4Address("127.0.30.0"),
-        directory=CHECKOUT / ".metalswarm" / "test-waves",
-    )
-    lab = Lab.from_spec(spec)
-    lab.down()
-    try:
-        lab.up()
+    with small_lab("wstack", 31) as lab:
         yield lab
-    finally:
-        lab.down()
 
 
 @pytest.fixture(scope="module")
 def stack(lab: Lab, pulumi_bin: Path, tmp_path_factory: pytest.TempPathFactory) -> LabStack:
-    """One manager, four workers in a pool."""
+    """One manager, two workers in a pool of their own."""
     stack = LabStack(tmp_path_factory.mktemp("stack") / "project", pulumi_bin, lab)
-    stack.fleet["clusters"]["blue"] = {
-        **stack.fleet["clusters"]["blue"],
+    stack.fleet["clusters"]["blue"] |= {
         "managers": ["n1"],
-        "consul": {"datacenter": "dc1", "servers": ["n1"]},
+        "consul": {"datacenter": "dc1"},
         "manager": {"driver": "none"},
     }
     swarm = {"purpose": "swarm", "cluster": "blue", "generation": 1, "on_destroy": "off"}
     stack.fleet["pools"] = {"core": {**swarm, "hosts": ["n1"]}, "web": {**swarm, "hosts": WORKERS}}
     stack.fleet.pop("hosts", None)
-    stack.fleet["deadlines"] |= {"drain": 120, "engine": 60}
     stack.up().expect()
     return stack
 
 
 @dataclass
 class Samples:
-    """What the manager said, several times a second.
-
-    :ivar away: workers that were not ready or not active, one set a sample.
-    :ivar running: running tasks of the service.
+    """:ivar away: workers that were not ready, drained or not listed, one set a sample.
+    :ivar running: replicas that ran.
     """
 
     away: list[frozenset[str]] = field(default_factory=list)
     running: list[int] = field(default_factory=list)
 
-    @property
-    def most_away(self) -> int:
-        return max(map(len, self.away))
-
-    @property
-    def ever_away(self) -> set[str]:
-        return set().union(*self.away)
-
-    @property
-    def order(self) -> list[str]:
-        """Workers by when they were first seen away."""
-        return list(dict.fromkeys(name for sample in self.away for name in sorted(sample)))
-
 
 @contextmanager
 def sampled(stack: LabStack) -> Iterator[Samples]:
-    """Watch from outside while something is changed."""
+    """What the manager says, several times a second, asked without the program."""
     samples, stop = Samples(), threading.Event()
 
     def watch() -> None:
@@ -101,13 +71,8 @@ def sampled(stack: LabStack) -> Iterator[Samples]:
                 tasks = stack.docker("/tasks", params={"filters": filters})
             except httpx.HTTPError:
                 continue  # the only manager restarts
-            samples.away.append(
-                frozenset(
-                    name
-                    for name, node in nodes.items()
-                    if name in WORKERS and (node["state"], node["availability"]) != ("ready", "active")
-                )
-            )
+            serving = {n for n, node in nodes.items() if (node["state"], node["availability"]) == ("ready", "active")}
+            samples.away.append(frozenset(WORKERS) - serving)
             samples.running.append(sum(task["Status"]["State"] == "running" for task in tasks))
 
     thread = threading.Thread(target=watch)
@@ -119,109 +84,70 @@ def sampled(stack: LabStack) -> Iterator[Samples]:
         thread.join()
 
 
-def engine_starts(stack: LabStack) -> dict[str, str]:
-    show = "systemctl show --value --property=MainPID docker.service; cat /proc/sys/kernel/random/boot_id"
-    return {name: stack.ssh(name, show) for name in WORKERS}
+def seen(stack: LabStack, command: str) -> dict[str, str]:
+    return {name: stack.ssh(name, command) for name in ["n1", *WORKERS]}
 
 
-@pytest.mark.demand("U40", "U45", "U57")
-def test_a_changed_engine_setting_rolls_in_waves(stack: LabStack, tmp_path: Path) -> None:
+def age_certificate(stack: LabStack, host: str) -> None:
+    """Put a certificate of the same key and authority there that ends in ten days."""
+    folder = "/etc/consul.d/tls"
+    csr = stack.ssh(host, f"openssl req -new -key {folder}/key.pem -subj /CN=client.dc1.consul")
+    names = ["client.dc1.consul", "localhost"]
+    authority = Authority.of(base64.b64decode(SEED), "blue", 1)
+    pem = authority.sign(csr + "\n", names=names, addresses=["127.0.0.1"], usages=BOTH, days=10)
+    stack.ssh(host, f"cat >{folder}/cert.pem <<'END'\n{pem}END\n")
+
+
+@pytest.mark.demand("U39", "U40", "U45", "U57")
+def test_engine_consul_certificate_and_reboot_in_one_edit(stack: LabStack, tmp_path: Path) -> None:
     image = busybox_image(tmp_path)
     for name in WORKERS:
         stack.load_image(name, image)
-    before = engine_starts(stack)
-    with replicated_service(stack, replicas=2):
-        stack.fleet["docker"]["daemon"] = {"log-opts": {"max-size": "5m"}}
-        preview = stack.preview().expect()
-        assert "waves: n1, n2; n3; n4; n5" in preview.output, preview.output
-        assert "engine restarts (daemon.json: log-opts)" in preview.output
-        with sampled(stack) as one:
-            stack.up().expect()
-        assert one.most_away == 1, one.away
-        assert one.ever_away == set(WORKERS), "each was drained"
-        assert min(one.running) >= 1, "one of the two is always there"
-        assert one.running[-1] == 2
+    age_certificate(stack, "n3")
+    refreshed = stack.refresh().expect()
+    assert refreshed.changes.get("update") == 1, refreshed.output
 
-        stack.fleet["docker"]["daemon"] = {"log-opts": {"max-size": "6m"}}
-        stack.fleet["pools"]["web"]["max_unavailable"] = 2
-        with sampled(stack) as two:
-            stack.up().expect()
-        assert two.most_away == 2, two.away
-    after = engine_starts(stack)
-    assert all(before[name] != after[name] for name in WORKERS)
-    assert set(stack.up().expect().changes) == {"same"}
+    stack.fleet["docker"]["daemon"] = {"log-opts": {"max-size": "5m"}}
+    stack.fleet["consul"]["version"] = "1.15.4+1"
+    stack.fleet["pools"]["web"]["reboot"] = "6.1.0-30"
+    preview = stack.preview().expect()
+    for line in (
+        "blue: engine restarts (daemon.json: log-opts), drained, in waves: n1, n2; n3",
+        "blue: Consul agent restarts (1.15.4 to 1.15.4+1), drained, in waves: n1, n2; n3",
+        "blue: reboots (6.1.0-30), drained, in waves: n2; n3",
+    ):
+        assert line in preview.output, preview.output
+    assert "replace" not in preview.changes, preview.output
 
-
-@pytest.mark.demand("U57", "U58")
-def test_the_first_that_fails_stops_the_wave_and_the_next_run_goes_on_there(stack: LabStack) -> None:
-    stack.fleet["pools"]["web"]["max_unavailable"] = 1
-    stack.up().expect()
-    # The engine of n3 will not start again, for a reason that no settings know.
-    stack.ssh("n3", f"printf '[Service]\\nExecStartPre=/bin/false\\n' >{BROKEN}; systemctl daemon-reload")
-    stack.fleet["docker"]["daemon"] = {"log-opts": {"max-size": "7m"}}
-    with sampled(stack) as samples:
-        outcome = stack.up().expect(ok=False)
-    assert samples.most_away == 1, samples.away
-    assert "the wave of pool web stopped at n3" in outcome.output
-    touched = samples.ever_away
-    assert "n3" in touched
-    assert touched != set(WORKERS), "the wave went on"
-    nodes = stack.swarm_nodes()
-    assert nodes["n3"]["availability"] == "drain", "it gets no work as it is"
-    assert {nodes[name]["availability"] for name in WORKERS if name != "n3"} == {"active"}
-
-    with sampled(stack) as samples:
-        stack.up().expect(ok=False)
-    assert samples.ever_away == {"n3"}, "nobody else is touched while it is away"
-
-    stack.ssh("n3", f"rm {BROKEN}; systemctl daemon-reload")
-    with sampled(stack) as samples:
+    boots, starts = seen(stack, BOOT), seen(stack, STARTS)
+    with replicated_service(stack, replicas=1), sampled(stack) as samples:
         stack.up().expect()
-    assert samples.most_away == 1, samples.away
-    assert samples.order[0] == "n3", "it goes on there"
-    assert samples.ever_away == {"n3"} | (set(WORKERS) - touched)
+        assert samples.running[-1] == 1
+    assert max(map(len, samples.away)) == 1, samples.away
+    assert set().union(*samples.away) == set(WORKERS)
+    now = seen(stack, BOOT)
+    assert {name for name in now if now[name] != boots[name]} == set(WORKERS), "the pool with the label, and only it"
+    after = seen(stack, STARTS)
+    assert all(set(starts[name].split()).isdisjoint(after[name].split()) for name in starts)
+    end = stack.ssh("n3", "openssl x509 -noout -checkend 8640000 -in /etc/consul.d/tls/cert.pem")
+    assert "will not expire" in end
     assert {node["availability"] for node in stack.swarm_nodes().values()} == {"active"}
     assert set(stack.up().expect().changes) == {"same"}
+    assert set(stack.refresh("--expect-no-changes").expect().changes) == {"same"}
+    assert seen(stack, BOOT) == now
 
 
 @pytest.mark.demand("U57")
-def test_a_new_label_reboots_each_host_once(stack: LabStack) -> None:
-    boots = {name: stack.ssh(name, "cat /proc/sys/kernel/random/boot_id") for name in ["n1", *WORKERS]}
-    stack.fleet["pools"]["web"] |= {"reboot": "kernel-6.1.0-30", "max_unavailable": 2}
+def test_a_pool_is_reinstalled_one_host_after_the_other(stack: LabStack) -> None:
+    stack.fleet["pools"]["web"]["generation"] = 2
     preview = stack.preview().expect()
-    assert "reboots (kernel-6.1.0-30)" in preview.output, preview.output
+    assert "blue: reinstalled, drained, in waves: n2; n3" in preview.output, preview.output
+    machines = seen(stack, "cat /etc/machine-id")
     with sampled(stack) as samples:
         stack.up().expect()
-    assert samples.most_away == 2, samples.away
-    now = {name: stack.ssh(name, "cat /proc/sys/kernel/random/boot_id") for name in boots}
-    assert {name for name in boots if now[name] != boots[name]} == set(WORKERS)
+    assert max(map(len, samples.away)) == 1, samples.away
+    now = seen(stack, "cat /etc/machine-id")
+    assert {name for name in now if now[name] != machines[name]} == set(WORKERS)
+    boots = seen(stack, BOOT)
     assert set(stack.up().expect().changes) == {"same"}
-    assert set(stack.refresh("--expect-no-changes").expect().changes) == {"same"}
-
-
-@pytest.mark.demand("U39", "U40")
-def test_certificates_near_their_end_are_renewed_in_waves(stack: LabStack) -> None:
-    for name in WORKERS[:2]:
-        age_certificates(stack, name)
-    refreshed = stack.refresh().expect()
-    assert refreshed.changes.get("update"), refreshed.output
-    with sampled(stack) as samples:
-        stack.up().expect()
-    assert samples.ever_away == set(WORKERS[:2])
-    ends = {name: stack.ssh(name, "openssl x509 -enddate -noout -in /etc/consul.d/tls/cert.pem") for name in WORKERS}
-    years = {end.split()[-2] for end in ends.values()}
-    assert len(years) == 1, ends
-    assert set(stack.up().expect().changes) == {"same"}
-
-
-def age_certificates(stack: LabStack, host: str) -> None:
-    """Put certificates of the same keys and authority there that end in ten days."""
-    authority = Authority.of(base64.b64decode(SEED), "blue", 1)
-    places = {
-        "/etc/docker/metalswarm": ([host, "localhost"], ["127.0.0.1", stack.address(host)], f"/CN={host}"),
-        "/etc/consul.d/tls": (["client.dc1.consul", "localhost"], ["127.0.0.1"], "/CN=client.dc1.consul"),
-    }
-    for folder, (names, addresses, subject) in places.items():
-        csr = stack.ssh(host, f"openssl req -new -key {folder}/key.pem -subj {subject}")
-        pem = authority.sign(csr, names=names, addresses=addresses, usages=BOTH, days=10)
-        stack.ssh(host, f"cat >{folder}/cert.pem <<'END'\n{pem}END")
+    assert seen(stack, BOOT) == boots, "a host that was just installed counts as rebooted"
