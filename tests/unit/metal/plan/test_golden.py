@@ -15,6 +15,7 @@ from metal.plan.boot import BootSight, MarkerSight, decide_boot
 from metal.plan.join import JoinSight, decide_join
 from metal.plan.leave import LeaveSight, LeaveStep, plan_leave
 from metal.plan.quorum import Membership, refusals
+from metal.plan.rolling import wave_lines
 from metal.plan.summary import summarise
 
 CASES = Path(__file__).parents[3] / "golden" / "plan"
@@ -101,7 +102,13 @@ def summary(case: dict[str, Any]) -> Any:
     return list(summarise(*_change(case)))
 
 
-DECISIONS = {"boot": boot, "join": join, "leave": leave, "quorum": quorum, "summary": summary}
+def waves(case: dict[str, Any]) -> Any:
+    before = {"engine": {"package": "docker.io", "version": "20.10.24*", "daemon": {}}, "consul": {}, "reboot": {}}
+    after = {**before, **case.get("after", {})}
+    return list(wave_lines(*_change(case), {**before, **case.get("before", {})}, after, case["pools"]))
+
+
+DECISIONS = {"boot": boot, "join": join, "leave": leave, "quorum": quorum, "summary": summary, "waves": waves}
 
 
 def test_every_decision_has_cases() -> None:
