@@ -21,6 +21,7 @@ __all__ = ["ConsulMember"]
 
 class ConsulMemberProvider(Link):
     replaces = ("up", "cluster", "datacenter")
+    disruptive = frozenset({"artifact", "identity", "renewal_due"})
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/consul/{props['cluster']}"

@@ -21,6 +21,7 @@ __all__ = ["DockerEngine"]
 class DockerEngineProvider(Link):
     # Another authority is another cluster: the node must have left the old one before its engine stops for it.
     replaces = ("up", "authority")
+    disruptive = frozenset({"ca", "daemon", "package", "renewal_due", "version"})
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/docker/{props['authority'] or '-'}"

@@ -23,6 +23,7 @@ __all__ = ["HostReady"]
 class HostReadyProvider(Link):
     # Its own output: an input of the links above, never of this one.
     quiet = ()
+    disruptive = frozenset({"reboot"})
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['host']}/{props['life']}/ready"

@@ -20,6 +20,7 @@ from metal.errors import BmcFault, Cancelled, HostFault, MetalError
 from metal.plan.difference import compare, plain
 from metal.plan.leaving import Leaving
 from providers import process, waves
+from providers.server import runtime
 from providers.stall import note_path, stalls
 
 __all__ = ["Link"]
@@ -40,6 +41,8 @@ class Link(ResourceProvider):
     replaces: ClassVar[tuple[str, ...]] = ("up",)
     # Inputs that follow from another link and ask for nothing by themselves.
     quiet: ClassVar[tuple[str, ...]] = ("host_key",)
+    # Inputs, or outputs that drift, whose update takes the host out of service for a while.
+    disruptive: ClassVar[frozenset[str]] = frozenset()
     # Whether the link lives in the host's installed system, and so ends with it.
     in_system: ClassVar[bool] = True
 
@@ -98,6 +101,10 @@ class Link(ResourceProvider):
             drifted=() if wish.get("hold") else self.drifted(seen, wish),
         )
         replaces = sorted({*verdict.replaces, *more})
+        rolls = sorted(self.disruptive.intersection(verdict.updates))
+        if rolls and not replaces:
+            # Its plan's words are of what changed since the last update; this is what is left to be done of it.
+            runtime.progress(f"{wish['host']}: drained in its wave: {', '.join(rolls)}")
         return DiffResult(
             changes=bool(replaces or verdict.updates), replaces=replaces, stables=[], delete_before_replace=True
         )
