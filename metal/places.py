@@ -92,6 +92,11 @@ class Places:
         with self._lock:
             return host in self._held
 
+    def is_anybody_held(self, *, but: str) -> bool:
+        """Whether another host is being disrupted."""
+        with self._lock:
+            return any(name != but and name not in self._stopped for name in self._held)
+
     def acts(self, host: str) -> int:
         """How many acts disrupt the host now."""
         with self._lock:

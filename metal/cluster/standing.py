@@ -57,6 +57,12 @@ class Standing:
         """Why no manager answered."""
         return self._living.seen
 
+    @property
+    def patience(self) -> float:
+        """Seconds within which a manager answers again: where there is one only, it may be rebooting."""
+        limits, wish = self._site.fleet.deadlines, self._site.fleet.clusters.get(self.cluster)
+        return limits.swarm if wish and len(wish.managers) > 1 else limits.swarm + limits.boot
+
     def ssh(self) -> Ssh:
         return self._site.ssh.connect(self._access, deadline=self._site.run.deadline(self._site.fleet.deadlines.ssh))
 
@@ -100,7 +106,7 @@ class Standing:
         :raises ClusterError: not within the deadlines `swarm` and `consul`.
         """
         limits = self._site.fleet.deadlines
-        self._until(f"{self._host} is ready in the swarm again", self._ready, limits.swarm)
+        self._until(f"{self._host} is ready in the swarm again", self._ready, self.patience)
         wish = self._consul()
         if wish is not None:
             self._until(f"{self._host} is alive in Consul", lambda: self._alive(wish), limits.consul)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 from metal.cluster.disrupt import DRAINED_NOTE, Disrupt
-from metal.cluster.docker.api import DockerApi
+from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.standing import Standing
 from metal.cluster.swarm.drain import TasksLeft, await_empty
 from metal.cluster.swarm.listed import set_availability
@@ -140,6 +140,10 @@ class _Idle:
 
     def wait(self, seen: str) -> None:
         """:raises WaveStopped: as above, for what was seen now."""
+        if self._site.places.is_anybody_held(but=self._place.host):
+            # A manager that restarts, or reboots, is soon back, or is told of by itself.
+            self.reset()
+            return
         now, limit = self._site.run.clock(), self._site.fleet.deadlines.swarm
         self._since = now if self._since is None else self._since
         if now - self._since < limit:
@@ -160,6 +164,7 @@ class _Turn:
         self.place = place_of(site.fleet, host)
         self.standing = Standing(site, host, access)
         self.whole: tuple[str, ...] = ()
+        self._leaderless = False
         self._silent_since: float | None = None
 
     @contextmanager
@@ -210,48 +215,66 @@ class _Turn:
             return frozenset()
         with self.standing.manager() as found:
             if found is None:
-                return self._leaderless()
-            self._silent_since = None
+                return self._without_manager()
+            self._silent_since, self._leaderless = None, False
             view = found[1]
         return self.standing.indispensable(view) or away_hosts(self.site, self.host, view)
 
-    def _leaderless(self) -> frozenset[str] | Pending:
+    def _without_manager(self) -> frozenset[str] | Pending:
         now = self.site.run.clock()
         self._silent_since = now if self._silent_since is None else self._silent_since
-        if now - self._silent_since < _ELECTION_SECONDS:
-            return Pending("no manager of its swarm answers")
-        if not self.standing.is_manager:
-            raise ClusterError(
-                f"no manager of the swarm of {self.standing.cluster} answers, so it cannot be drained",
-                host=self.host,
-                seen=self.standing.silence,
-                next_step="bring the managers up first, then run again",
-            )
+        if not self.standing.is_manager or now - self._silent_since < _ELECTION_SECONDS:
+            return Pending(f"no manager of its swarm answers, so it cannot be drained ({self.standing.silence})")
         # The restart of a manager costs nothing then, and may be what brings the swarm back.
         self.site.run.progress(f"{self.host}: no manager answers, so it is not drained")
+        self._leaderless = True
         return frozenset()
 
     def _drain(self, why: str) -> None:
-        if not self.standing.in_swarm:
-            return
-        ssh, node = self.standing.ssh(), self.standing.node or ""
-        with self.standing.manager() as found:
-            own = found[1].node(node) if found else None
-            if found is None or own is None:
-                return
-            manager = found[0]
+        if self.standing.in_swarm and not self._leaderless:
             self.site.run.progress(f"{self.host}: is drained: {why}")
-            whole = services_whole_on(manager, node)
-            if _read(ssh) is None:  # else by another act, or by an earlier run
-                note = {"availability": own.availability, "by": self.layer.value}
-                ssh.write(DRAINED_NOTE, json.dumps(note) + "\n", mode=0o644)
-            try:
-                self._empty(manager, node, whole)
-            except TasksLeft:
-                # Nothing was changed yet, so it goes on as it was.
-                self._give_back(manager, ssh)
-                raise
-            self.whole = whole or self.whole
+            self._ask_manager("is drained", self._drain_by)
+
+    def _drain_by(self, manager: DockerApi, view: View) -> None:
+        ssh, node = self.standing.ssh(), self.standing.node or ""
+        own = view.node(node)
+        if own is None:
+            return
+        whole = services_whole_on(manager, node)
+        if _read(ssh) is None:  # else by another act, or by an earlier run
+            note = {"availability": own.availability, "by": self.layer.value}
+            ssh.write(DRAINED_NOTE, json.dumps(note) + "\n", mode=0o644)
+        self.whole = whole or self.whole
+        try:
+            self._empty(manager, node, whole)
+        except TasksLeft:
+            # Nothing was changed yet, so it goes on as it was.
+            self._give_back(manager, ssh)
+            raise
+
+    def _ask_manager(self, what: str, act: Callable[[DockerApi, View], None]) -> None:
+        """Have a manager do it, the next one where one falls silent over it."""
+
+        def probe() -> bool | Pending:
+            with self.standing.manager() as found:
+                if found is None:
+                    return Pending(self.standing.silence)
+                act(*found)
+            return True
+
+        seconds = self.standing.patience
+        wait_until(
+            f"{self.host} {what}",
+            probe,
+            deadline=self.site.run.deadline(seconds),
+            fail=lambda what, seen: ClusterError(
+                f"not so within {seconds:.0f} s: {what}; no manager answers",
+                seen=seen,
+                next_step="bring the managers up, then run again",
+            ),
+            host=self.host,
+            passing=(EngineSilent, EngineUnready),
+        )
 
     def _empty(self, manager: DockerApi, node: str, whole: tuple[str, ...]) -> None:
         limits, run = self.site.fleet.deadlines, self.site.run
@@ -270,18 +293,13 @@ class _Turn:
         self.standing.await_back()
         if not drained:
             return
-        with self.standing.manager() as found:
-            if found is None:
-                raise ClusterError(
-                    "no manager answers, so it stays drained",
-                    host=self.host,
-                    seen=self.standing.silence,
-                    next_step="bring the managers up, then run again",
-                )
-            self._give_back(found[0], ssh)
-            deadline = self.site.run.deadline(self.site.fleet.deadlines.drain)
-            what = "its services are whole again"
-            await_whole(found[0], self.whole, homeless=False, deadline=deadline, host=self.host, what=what)
+        self._ask_manager("has its work back", lambda manager, view: self._give_back(manager, ssh))
+        self._ask_manager("runs what it ran", lambda manager, view: self._await_whole(manager))
+
+    def _await_whole(self, manager: DockerApi) -> None:
+        deadline = self.site.run.deadline(self.site.fleet.deadlines.drain)
+        what = "its services are whole again"
+        await_whole(manager, self.whole, homeless=False, deadline=deadline, host=self.host, what=what)
 
     def _give_back(self, manager: DockerApi, ssh: Ssh) -> None:
         availability = (_read(ssh) or {}).get("availability") or "active"
