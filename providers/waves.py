@@ -37,7 +37,7 @@ def await_new_life(props: dict[str, Any]) -> None:
     wish = site.fleet.hosts.get(host)
     if wish is None or home != (wish.cluster or wish.purpose.value):
         return
-    from metal.cluster.wave import await_host
+    from metal.cluster.place import await_host
 
     with site.places.guard(host):
         if host not in _begun:

@@ -38,7 +38,7 @@ class ManagerNodeLike(Taken):
 def taken(monkeypatch, fleet):
     """A process in which the program has asked for n1 and n2, and no swarm is dialled."""
     monkeypatch.setattr(waves, "_begun", set())
-    monkeypatch.setattr("metal.cluster.wave.LivingManagers.open", lambda self, swarm: nothing())
+    monkeypatch.setattr("metal.cluster.place.LivingManagers.open", lambda self, swarm: nothing())
     for host in ("n1", "n2"):
         process.remember("host", host)
     return process.site(OWNER).places
