@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from components.consul_cluster import ConsulCluster
 from components.docker_host import DockerHost
-from components.inputs import cluster_plan_inputs
+from components.inputs import cluster_plan_inputs, cluster_plan_words
 from components.ready_host import ReadyHost
 from components.stackengine import StackEngine
 from components.swarm_cluster import SwarmCluster
@@ -37,7 +37,9 @@ def build_fleet(fleet: Fleet) -> BuiltFleet:
     """Register every resource that `fleet` asks for."""
     built = BuiltFleet()
     for name, cluster in fleet.clusters.items():
-        built.plans[name] = ClusterPlan(name, cluster_plan_inputs(cluster, fleet))
+        built.plans[name] = ClusterPlan(
+            name, {**cluster_plan_inputs(cluster, fleet), **cluster_plan_words(cluster, fleet)}
+        )
     # Every host waits for every plan: one that leaves a cluster is no member of it any more, and moves or goes down
     # only if that cluster's plan allows it.
     plans = list(built.plans.values())

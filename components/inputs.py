@@ -11,6 +11,7 @@ from typing import Any
 
 from metal.plan.override import gives_up
 from metal.plan.quorum import membership
+from metal.plan.rolling import pools_of, rolling
 from metal.settings.external import Agents
 from metal.settings.fleet import (
     Artifact,
@@ -28,6 +29,7 @@ __all__ = [
     "boot_device_inputs",
     "cluster_inputs",
     "cluster_plan_inputs",
+    "cluster_plan_words",
     "consul_member_inputs",
     "docker_engine_inputs",
     "host_ready_inputs",
@@ -58,6 +60,8 @@ def power_inputs(host: HostWish, owner: str, up: Any) -> dict[str, Any]:
 def host_ready_inputs(host: HostWish, fleet: Fleet, up: Any) -> dict[str, Any]:
     return {
         **_host(host, fleet.owner),
+        # Left out where there is none, so that a fleet without labels keeps its inputs.
+        **({"reboot": host.reboot} if host.reboot else {}),
         "up": up,
         "life": host.life,
         "generation": host.generation,
@@ -164,12 +168,21 @@ def cluster_inputs(cluster: ClusterWish, owner: str) -> dict[str, Any]:
 
 
 def cluster_plan_inputs(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
-    wanted = {**cluster_inputs(cluster, fleet.owner), "membership": membership(fleet, cluster.name).to_dict()}
+    wanted = {
+        **cluster_inputs(cluster, fleet.owner),
+        "membership": membership(fleet, cluster.name).to_dict(),
+        "rolling": rolling(fleet, cluster.name),
+    }
     # Left out where there is nothing to say, so that a plan made before these keys stays as it is.
     if cluster.override:
         wanted["override"] = list(cluster.override)
     renamed = {host.name: host.was for host in fleet.members(cluster.name) if host.was}
     return {**wanted, "was": renamed} if renamed else wanted
+
+
+def cluster_plan_words(cluster: ClusterWish, fleet: Fleet) -> dict[str, Any]:
+    """What a preview says its words by; no input that is kept."""
+    return {"pools": pools_of(fleet, cluster.name)}
 
 
 def rotation(cluster: ClusterWish) -> dict[str, int]:

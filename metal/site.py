@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from metal.errors import HostError, HostFault, MetalError
+from metal.places import Places
 from metal.settings.access import Access
 from metal.settings.credentials import Credentials
 from metal.settings.fleet import Fleet
@@ -91,6 +92,7 @@ class _Pools:
         self._fleet = fleet
         self._credentials = credentials
         self._guard = threading.Lock()
+        self.places = Places()
         self._ssh: SshPool | None = None
         self._bmcs: BmcPool | None = None
         self._closed = False
@@ -177,6 +179,11 @@ class Site:
     def deaths(self) -> Deaths:
         """Which hosts were found dead in this run, shared likewise."""
         return self._pools.deaths
+
+    @property
+    def places(self) -> Places:
+        """Who is being disrupted in this run, shared likewise."""
+        return self._pools.places
 
     def with_run(self, run: Run) -> Site:
         """The same site for another operation: same connections, own cancel and progress."""

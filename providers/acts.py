@@ -10,8 +10,10 @@ import metal.chassis.power
 import metal.cluster.consul
 import metal.cluster.consul.reached
 import metal.cluster.docker
+import metal.cluster.reboot
 import metal.cluster.stackengine
 import metal.cluster.swarm
+import metal.cluster.wave
 import metal.host.ready
 import metal.pki.authority
 import metal.pki.secrets

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CheckFailure, Resource
+from pulumi.dynamic import CheckFailure, CheckResult, Resource
 
 from metal.plan.override import judge
 from metal.plan.quorum import Membership
 from metal.plan.rename import rename_refusals, renamed_in, under_new_names
+from metal.plan.rolling import wave_lines
 from metal.plan.summary import summarise
 from providers import process
 from providers.link import Link
@@ -32,7 +33,8 @@ class ClusterPlanProvider(Link):
         old = under_new_names(old, renamed)
         for name, former in renamed.items():
             runtime.progress(f"{news['cluster']}: {former} is {name} from now on")
-        for line in summarise(old, new):
+        waves = wave_lines(old, new, olds.get("rolling"), news["rolling"], news.get("pools", {}))
+        for line in (*summarise(old, new), *waves):
             runtime.progress(f"{news['cluster']}: {line}")
         judged = judge(old, new, news.get("override", ()), more=rename_refusals(old, renamed))
         for waived in judged.waived:
@@ -49,6 +51,12 @@ class ClusterPlanProvider(Link):
         # Left out of the inputs when it is empty; taking the last one back is a change all the same.
         return ("override",) if olds.get("override") and "override" not in news else ()
 
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        checked = super().check(olds, news)
+        # Only words are made of them: a pool's name enters no state, so that renaming it shows no change.
+        kept = {key: value for key, value in checked.inputs.items() if key != "pools"}
+        return CheckResult(kept, checked.failures)
+
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         if before.get("membership"):
             from metal.rescue import back_up_at_risk
@@ -63,7 +71,7 @@ class ClusterPlanProvider(Link):
 
 
 class ClusterPlan(Resource, module="metalswarm", name="ClusterPlan"):
-    """Inputs: `membership`, and `override` where rules are waived.
+    """Inputs: `membership`, `rolling`, and `override` where rules are waived.
 
     A change is refused at preview, in words, where it is not safe.
     """

@@ -27,6 +27,8 @@ __all__ = ["ConsulMember"]
 class ConsulMemberProvider(Link):
     replaces = ("up", "cluster", "datacenter")
     evicts = True
+    # Secrets and certificates are taken by a reload.
+    disruptive = frozenset({"artifact"})
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/consul/{props['cluster']}"
@@ -34,11 +36,13 @@ class ConsulMemberProvider(Link):
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import ensure_member
         from metal.cluster.consul.rename import leave_old_name
+        from metal.cluster.wave import Layer, rolling
 
         site, wish = process.site(str(props["owner"])), _wish(props)
         if former_name(props, before) is not None:
             leave_old_name(site, _wish({**before, "host_key": props.get("host_key")}), wish)
-        report = ensure_member(site, wish)
+        with rolling(site, wish.host, wish.access, Layer.CONSUL) as disrupt:
+            report = ensure_member(site, wish, disrupt=disrupt)
         if report.unfinished:
             process.warn(f"{props['host']}: {report.unfinished}; the next `pulumi up` goes on with it")
         return {

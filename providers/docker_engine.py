@@ -22,14 +22,18 @@ __all__ = ["DockerEngine"]
 class DockerEngineProvider(Link):
     # Another authority is another cluster: the node must have left the old one before its engine stops for it.
     replaces = ("up", "authority")
+    disruptive = frozenset({"ca", "daemon", "package", "renewal_due", "version"})
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/docker/{props['authority'] or '-'}"
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.docker import ensure_engine
+        from metal.cluster.wave import Layer, rolling
 
-        report = ensure_engine(process.site(str(props["owner"])), _wish(props))
+        site, wish = process.site(str(props["owner"])), _wish(props)
+        with rolling(site, wish.host, wish.access, Layer.ENGINE) as disrupt:
+            report = ensure_engine(site, wish, disrupt=disrupt)
         return {
             "engine_version": report.version,
             "endpoint": report.endpoint,
@@ -48,6 +52,8 @@ class DockerEngineProvider(Link):
             live["engine_version"] = seen.version
         if seen.not_after:
             live["not_after"] = seen.not_after
+        if seen.drained:
+            live["drained"] = True
         return live
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
@@ -55,7 +61,8 @@ class DockerEngineProvider(Link):
         # By the end that is known, so that an `up` renews in time whether a refresh came before it or not.
         due = olds.get("renewal_due") or is_due(olds.get("not_after"), datetime.now(UTC), days=ENGINE_RENEW_DAYS)
         renewal = ("renewal_due",) if due and not news.get("keep") else ()
-        return (*stopped, *renewal, *taken_away(olds, news, "keep"))
+        drained = ("drained",) if olds.get("drained") else ()
+        return (*stopped, *drained, *renewal, *taken_away(olds, news, "keep"))
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.docker import remove_engine

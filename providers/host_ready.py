@@ -23,6 +23,7 @@ __all__ = ["HostReady"]
 class HostReadyProvider(Link):
     # Its own output: an input of the links above, never of this one.
     quiet = ()
+    disruptive = frozenset({"reboot"})
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['host']}/{props['life']}/ready"
@@ -30,6 +31,8 @@ class HostReadyProvider(Link):
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.chassis.life import begin_life
         from metal.chassis.wish import ChassisWish
+        from metal.cluster.reboot import ensure_rebooted
+        from metal.cluster.wave import Layer, rolling
 
         owner = str(props["owner"])
         site = process.site(owner)
@@ -39,6 +42,16 @@ class HostReadyProvider(Link):
         wish = replace(_wish(props), was=former_name(props, before))
         report = begin_life(site, access, wish, process.ledger(owner), chassis)
         process.learn_host_key(str(props["host"]), report.host_key, current=True)
+        known = replace(access, host_key=report.host_key)
+        with rolling(site, access.host, known, Layer.SYSTEM) as disrupt:
+            ensure_rebooted(
+                site,
+                known,
+                str(props.get("reboot", "")),
+                begins="machine_id" not in before,
+                reached=str(before.get("reboot", "")),
+                disrupt=disrupt,
+            )
         return _outputs(report)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:

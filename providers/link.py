@@ -19,8 +19,9 @@ from pulumi.output import Unknown
 from metal.errors import BmcFault, Cancelled, HostFault, MetalError
 from metal.plan.difference import compare, plain, wants_eviction
 from metal.plan.leaving import Leaving, unseen
-from providers import process
+from providers import process, waves
 from providers.presence import presence, presence_path
+from providers.server import runtime
 from providers.stall import note_path, stalls
 
 __all__ = ["Link", "former_name", "taken_away"]
@@ -41,6 +42,8 @@ class Link(ResourceProvider):
     replaces: ClassVar[tuple[str, ...]] = ("up",)
     # Inputs that follow from another link and ask for nothing by themselves.
     quiet: ClassVar[tuple[str, ...]] = ("host_key",)
+    # Inputs, or outputs that drift, whose update takes the host out of service for a while.
+    disruptive: ClassVar[frozenset[str]] = frozenset()
     # Whether the link lives in the host's installed system, and so ends with it.
     in_system: ClassVar[bool] = True
     # Whether the link is a membership that the living side can end for a host on hold (`evict`).
@@ -103,6 +106,10 @@ class Link(ResourceProvider):
         replaces = sorted({*verdict.replaces, *more})
         self._say_condition(seen)
         evicts = self.evicts and wants_eviction(seen, wish)
+        rolls = sorted(self.disruptive.intersection(verdict.updates))
+        if rolls and not replaces:
+            # Its plan's words are of what changed since the last update; this is what is left to be done of it.
+            runtime.progress(f"{wish['host']}: drained in its wave: {', '.join(rolls)}")
         return DiffResult(
             changes=bool(replaces or verdict.updates or evicts),
             replaces=replaces,
@@ -115,7 +122,7 @@ class Link(ResourceProvider):
             process.load_acts()
             wish = plain(props)
             _announce(wish)
-            return CreateResult(self.identity(wish), self._carry_out(wish, {}))
+            return CreateResult(self.identity(wish), self._make(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         with stalls.operation():
@@ -125,7 +132,7 @@ class Link(ResourceProvider):
             if self.evicts and wants_eviction(before, plain(news)):
                 return UpdateResult(self._evict(plain(news), before))
             # What a hold put off has no outputs yet: its first update begins its life.
-            return UpdateResult(self._carry_out(plain(news), {} if before.get("pending") else before))
+            return UpdateResult(self._make(plain(news), {} if before.get("pending") else before))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         with stalls.operation():
@@ -158,12 +165,29 @@ class Link(ResourceProvider):
             with stalls.operation():
                 process.load_acts()
                 _announce(seen)
-                self._take_down(seen)
-        except BaseException:
-            if "host" in seen and process.leaving(str(seen["host"])) is Leaving.NEW_LIFE:
-                link = type(self).__name__.removesuffix("Provider")
-                stalls.stuck(str(seen["host"]), link, note=note_path(str(seen["owner"])))
+                with waves.under_way(seen):
+                    self._take_down(seen)
+        except BaseException as error:
+            waves.note_failure(seen, error)
+            if self._has_new_life(seen):
+                stalls.stuck(str(seen["host"]), self._link(), note=note_path(str(seen["owner"])))
             raise
+
+    def _make(self, wish: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        try:
+            with waves.under_way(wish):
+                made = self._carry_out(wish, before)
+        except BaseException as error:
+            waves.note_failure(wish, error)
+            raise
+        waves.note_made(self._link(), wish)
+        return made
+
+    def _link(self) -> str:
+        return type(self).__name__.removesuffix("Provider")
+
+    def _has_new_life(self, seen: dict[str, Any]) -> bool:
+        return "host" in seen and process.leaving(str(seen["host"])) is Leaving.NEW_LIFE
 
     def _take_down(self, seen: dict[str, Any]) -> None:
         self._forbid(seen)
@@ -177,6 +201,8 @@ class Link(ResourceProvider):
             # A run that was cut short took it down; the engine asks again because the new one is still to be made.
             process.warn(f"{seen['host']}: the system that held this link is gone already")
         else:
+            if self._has_new_life(seen):
+                waves.await_new_life(seen)
             self.undo(seen)
 
     def _is_outlived(self, seen: dict[str, Any]) -> bool:

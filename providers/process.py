@@ -21,6 +21,7 @@ __all__ = [
     "configure",
     "is_given_up",
     "is_lost",
+    "is_open",
     "is_silent",
     "learn_host_key",
     "leaving",
@@ -94,6 +95,12 @@ def site(owner: str) -> Site:
             _site = Site.open(fleet, credentials, run, pins=_pins, replaced=_replaced)
             runtime.at_exit(_site.close)
         return _site
+
+
+def is_open() -> bool:
+    """Whether any operation of this process has opened the site."""
+    with _lock:
+        return _site is not None
 
 
 def authority(cluster: str, generation: int) -> Authority | None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline per example is a timed test: a busy machine fails it.
+settings.register_profile("metalswarm", deadline=None)
+settings.load_profile("metalswarm")
 
 
 @pytest.fixture(scope="session")

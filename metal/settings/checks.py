@@ -101,6 +101,8 @@ def _check_pool(name: str, pool: PoolModel, intent: Intent, problems: Problems) 
         problems.add(
             (*path, "on_stuck"), f"is about leaving a swarm and does nothing for purpose {purpose}", "purpose swarm"
         )
+    if pool.reboot and pool.power is PowerWish.OFF:
+        problems.add((*path, "reboot"), "does not go with power: off", "hosts that are on", value=pool.reboot)
     if pool.labels and purpose not in (Purpose.SWARM, None):
         problems.add((*path, "labels"), f"are node labels and do nothing for purpose {purpose}", "purpose swarm")
 

@@ -320,6 +320,7 @@ class HostWish(HostFacts):
     :ivar max_unavailable: hosts of its pool that may be disrupted at once.
     :ivar engine: ours, or kept as it runs.
     :ivar pool_on_stuck: what its pool says of a drain that gets stuck.
+    :ivar reboot: a label; the host is rebooted once for each new one. Empty for none.
     """
 
     generation: int
@@ -336,6 +337,7 @@ class HostWish(HostFacts):
     max_unavailable: int
     engine: EngineRule = EngineRule.MANAGED
     availability: Availability = Availability.ACTIVE
+    reboot: str = ""
     pool_on_stuck: OnStuck = field(default=OnStuck.WAIT, kw_only=True)
 
     @property

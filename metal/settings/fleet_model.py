@@ -267,6 +267,7 @@ class PoolModel(Model):
     power: Annotated[PowerWish, BeforeValidator(word_of_switch)] = PowerWish.ON
     labels: Labels = Field(default_factory=dict)
     max_unavailable: Positive | None = None
+    reboot: LabelValue | None = Field(default=None, description="any text; a changed one reboots each host once")
     on_leave: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
     on_destroy: Annotated[OnLeave, BeforeValidator(word_of_switch)] = OnLeave.KEEP
     engine: EngineRule = Field(default=EngineRule.MANAGED, description="keep: the engine is left as it runs")

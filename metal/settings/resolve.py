@@ -123,6 +123,7 @@ def _host(
         engine=pool.engine,
         availability=pool.availability,
         pool_on_stuck=pool.on_stuck,
+        reboot=pool.reboot or "",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,7 +21,9 @@ from metal.cluster.consul.rotate import retire, rotate
 from metal.cluster.consul.seen import MemberSeen
 from metal.cluster.consul.servers import keep_quorum, voters_of
 from metal.cluster.consul.tokens import ensure_tokens
+from metal.cluster.consul.versions import await_servers
 from metal.cluster.consul.wish import MemberReport, MemberWish
+from metal.cluster.disrupt import Disrupt, at_once
 from metal.cluster.turn import turn
 from metal.errors import ClusterError
 from metal.host.service import ensure_active
@@ -37,8 +39,10 @@ __all__ = ["ensure_member"]
 
 T = TypeVar("T")
 
+_WHY = "its Consul agent restarts: binary, configuration or certificate changed"
 
-def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
+
+def ensure_member(site: Site, wish: MemberWish, *, disrupt: Disrupt = at_once) -> MemberReport:
     """Have the host a live, registered member of its Consul datacenter. Idempotent; resumes at any point.
 
     Servers of a birth start together and wait for their leader; a server that joins a formed cluster, or whose agent
@@ -50,6 +54,7 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     Raised rotation numbers move the living cluster first (:func:`metal.cluster.consul.rotate.rotate`); a running agent
     takes new secrets by a reload.
 
+    :param disrupt: entered before an agent that runs is restarted.
     :raises HostError: the host, its download or its unit failed.
     :raises PlanRefused: its agent lives by another seed, or is somebody else's.
     :raises ClusterError: no leader, no vote, or no registration within the deadline `consul`.
@@ -72,7 +77,7 @@ def ensure_member(site: Site, wish: MemberWish) -> MemberReport:
     # What an existing Consul asks for is not ours to rotate.
     reached = rotate(site, wish, ssh, files) if wish.external is None else Reached.wanted(site, wish)
     installed = install(site, ssh, wish, secrets, reached, expect=expect, in_service=files.active or files.formed)
-    act = _Ensuring(site, wish, ssh, secrets, installed, rotated=wish.external is None and not reached.left)
+    act = _Ensuring(site, wish, ssh, secrets, installed, disrupt, rotated=wish.external is None and not reached.left)
     if wish.server:
         act.server()
     else:
@@ -97,7 +102,15 @@ class _Ensuring:
     """One run of :func:`ensure_member`, after the files are in place."""
 
     def __init__(
-        self, site: Site, wish: MemberWish, ssh: Ssh, secrets: ClusterSecrets, installed: Installed, *, rotated: bool
+        self,
+        site: Site,
+        wish: MemberWish,
+        ssh: Ssh,
+        secrets: ClusterSecrets,
+        installed: Installed,
+        disrupt: Disrupt,
+        *,
+        rotated: bool,
     ) -> None:
         """:param rotated: the living cluster is ours and has the wanted secrets."""
         self.site = site
@@ -106,6 +119,7 @@ class _Ensuring:
         self.secrets = secrets
         self.installed = installed
         self.rotated = rotated
+        self.disrupt = disrupt
 
     def client(self) -> None:
         """The tokens are made before the agent asks for them, so that it is registered with its first word."""
@@ -117,8 +131,12 @@ class _Ensuring:
         # An agent that ran before its token was there remembers the refusal for a while; one that gets another token
         # has not asked with it yet.
         restarted = (made and not changed) or not self._is_current(files)
-        self._start(restarted=restarted, deadline=deadline)
-        self._reload(deadline)
+        replaced = files.active and restarted
+        if replaced and self.wish.external is None:
+            await_servers(self.site, self.wish)
+        with self.disrupt(_WHY) if replaced else nullcontext():
+            self._start(restarted=restarted, deadline=self._deadline())
+        self._reload(self._deadline())
 
     @property
     def _has_acls(self) -> bool:
@@ -197,7 +215,7 @@ class _Ensuring:
 
     def _restart(self) -> None:
         """A voter's agent runs with old files: restart it while the others carry the cluster."""
-        with self._turn():
+        with self.disrupt(_WHY), self._turn():
             deadline = self._deadline()
             # With no leader anywhere nothing is lost by a restart, and it may be what the cluster waits for.
             if find_living(self.site, self.wish, deadline=deadline) is not None:

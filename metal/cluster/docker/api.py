@@ -173,15 +173,15 @@ class DockerApi:
         """The containers that run on this engine, a swarm's among them."""
         return self._list("/containers/json")
 
+    def running_tasks(self, service: str) -> list[Mapping[str, Any]]:
+        """The tasks of a service that shall run."""
+        filters = f'{{"service":["{service}"],"desired-state":["running"]}}'
+        return self._list("/tasks", params={"filters": filters})
+
     def service_name(self, service: str) -> str:
         """A service's name, or its id when it is gone."""
-        try:
-            found = self._object("GET", f"/services/{service}")
-        except EngineRefused as error:
-            if error.status == 404:
-                return service
-            raise
-        return str(found["Spec"]["Name"])
+        found = self.service(service)
+        return service if found is None else str(found["Spec"]["Name"])
 
     def _object(self, method: str, path: str) -> Mapping[str, Any]:
         found = self._call(method, path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack
+from types import TracebackType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from metal.chassis.observe import is_off
+from metal.cluster.disrupt import DRAINED_NOTE, Disrupt, at_once
 from metal.cluster.docker.api import DockerApi, EngineSilent
 from metal.cluster.docker.daemon import TLS_DIRECTORY, daemon_json, foreign_keys, listening_drop_in, without_ours
 from metal.cluster.docker.restart import carried
@@ -37,12 +39,13 @@ _STARTED = "/var/lib/metalswarm/docker/started.json"
 _CERTIFICATE_DAYS = 365
 
 
-def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
+def ensure_engine(site: Site, wish: EngineWish, *, disrupt: Disrupt = at_once) -> EngineReport:
     """Have the engine installed, pinned, configured, running, and reachable with mutual TLS only.
 
     Idempotent; restarts the engine only when package, configuration, unit or certificate changed since its last start,
     and the managers of a swarm one at a time.
 
+    :param disrupt: entered before an engine that runs is replaced or restarted.
     :raises HostError: a step failed on the host.
     :raises ClusterError: the engine runs and does not answer as it must.
     :raises PlanRefused: the wanted daemon.json may not be, or would drop settings that somebody else made; or the host
@@ -56,16 +59,51 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
     _refuse_foreign(ssh, configuration)
     run.progress(f"{wish.host}: package {wish.package} {wish.version}")
     packages = Packages.for_host(ssh, observe_facts(ssh))
-    package = packages.ensure(wish.package, wish.version, run.deadline(deadlines.packages))
+    with _Working(ssh, wish, disrupt) as working:
+        due = packages.due(wish.package, wish.version, run.deadline(deadlines.packages)) if working.serves else None
+        if due:
+            # Some packages restart what runs while they are installed.
+            working.begin(f"{wish.package} {due}")
+        package = packages.ensure(wish.package, wish.version, run.deadline(deadlines.packages))
+        return _configured(site, ssh, wish, configuration, package, working)
+
+
+class _Working:
+    """Whether the engine works, and how it is taken out of its work for what follows, once. For one thread."""
+
+    def __init__(self, ssh: Ssh, wish: EngineWish, disrupt: Disrupt) -> None:
+        self._disrupt = disrupt
+        self._stack = ExitStack()
+        self._begun = False
+        self.in_swarm = _in_swarm(ssh, wish)
+        self.serves = observe_unit(ssh, _UNIT).up
+
+    def begin(self, why: str) -> None:
+        if self.serves and not self._begun:
+            self._begun = True
+            self._stack.enter_context(self._disrupt(why))
+
+    def carried(self, site: Site, ssh: Ssh, wish: EngineWish) -> None:
+        self._stack.enter_context(carried(site, ssh, wish))
+
+    def __enter__(self) -> _Working:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, trace)
+
+
+def _configured(
+    site: Site, ssh: Ssh, wish: EngineWish, configuration: str, package: str, working: _Working
+) -> EngineReport:
+    deadlines, run = site.fleet.deadlines, site.run
     deadline = run.deadline(deadlines.engine)
     seed = site.credentials.seed()
     authority = Authority.of(seed, wish.authority_name, wish.ca)
     unit = listening_drop_in(_fragment(ssh, wish.package), host=wish.host)
-    _note_drift(ssh, {_DAEMON_JSON: configuration, f"/etc/systemd/system/{_DROP_IN}": unit})
     certificate = _certificate(ssh, wish, seed, authority, deadline)
-    ssh.write(_WRITTEN, configuration, mode=0o600)
-    ssh.write(_DAEMON_JSON, configuration, mode=0o644)
-    ensure_unit(ssh, _DROP_IN, unit)
     now = Started.of(
         package=package,
         configuration=configuration,
@@ -73,16 +111,25 @@ def ensure_engine(site: Site, wish: EngineWish) -> EngineReport:
         certificate=certificate.fingerprint,
         authority=authority.fingerprint,
     )
-    reasons = restart_reasons(_text(ssh.read(_STARTED)), now)
-    with carried(site, ssh, wish) if reasons and _in_swarm(ssh, wish) else nullcontext():
-        if reasons:
-            run.progress(f"{wish.host}: starts the engine: {', '.join(reasons)}")
-        deadline = run.deadline(deadlines.engine)
-        ensure_active(ssh, _SOCKET, deadline=deadline)
-        ensure_active(ssh, _UNIT, deadline=deadline, restarted=bool(reasons))
-        version = _answering(ssh, deadline)
-        check_tls(ssh, TLS_PORT, authority=authority, deadline=deadline)
-        ssh.write(_STARTED, now.to_json(), mode=0o600)
+    before = _text(ssh.read(_STARTED))
+    drifted = _note_drift(ssh, {_DAEMON_JSON: configuration, f"/etc/systemd/system/{_DROP_IN}": unit})
+    reasons = restart_reasons(before, now) or (("its files were changed",) if drifted else ())
+    if reasons:
+        # Before the files: whatever restarts the engine while it waits shall find it as it was.
+        working.begin(f"its engine restarts: {', '.join(reasons)}")
+    ssh.write(_WRITTEN, configuration, mode=0o600)
+    ssh.write(_DAEMON_JSON, configuration, mode=0o644)
+    ensure_unit(ssh, _DROP_IN, unit)
+    if reasons:
+        if working.in_swarm:
+            working.carried(site, ssh, wish)
+        run.progress(f"{wish.host}: starts the engine: {', '.join(reasons)}")
+    deadline = run.deadline(deadlines.engine)
+    ensure_active(ssh, _SOCKET, deadline=deadline)
+    ensure_active(ssh, _UNIT, deadline=deadline, restarted=bool(reasons))
+    version = _answering(ssh, deadline)
+    check_tls(ssh, TLS_PORT, authority=authority, deadline=deadline)
+    ssh.write(_STARTED, now.to_json(), mode=0o600)
     return EngineReport(
         version=version,
         package_version=package,
@@ -150,7 +197,8 @@ def observe_engine(site: Site, access: Access) -> EngineSeen:
     if unit.load == "not-found":
         return EngineSeen(installed=False, active=False)
     certificate, not_after = _certificate_seen(ssh)
-    seen = EngineSeen(installed=True, active=unit.up, certificate=certificate, not_after=not_after)
+    drained = ssh.read(DRAINED_NOTE) is not None
+    seen = EngineSeen(installed=True, active=unit.up, certificate=certificate, not_after=not_after, drained=drained)
     if not unit.up:
         return seen
     try:
@@ -159,7 +207,7 @@ def observe_engine(site: Site, access: Access) -> EngineSeen:
     except EngineSilent:
         return seen
     state = str((info.get("Swarm") or {}).get("LocalNodeState") or "inactive")
-    return EngineSeen(True, True, str(info["ServerVersion"]), state, certificate, not_after)
+    return EngineSeen(True, True, str(info["ServerVersion"]), state, certificate, not_after, drained)
 
 
 def _kept(site: Site, ssh: Ssh) -> EngineReport:
@@ -237,10 +285,12 @@ def _fragment(ssh: Ssh, package: str) -> str:
     return content
 
 
-def _note_drift(ssh: Ssh, files: dict[str, str]) -> None:
+def _note_drift(ssh: Ssh, files: dict[str, str]) -> bool:
     """Forget the last start when a file is not as wanted: the engine may have been started with what is there now."""
-    if any(_text(ssh.read(path)) != content for path, content in files.items()):
-        ssh.remove(_STARTED)
+    if all(_text(ssh.read(path)) == content for path, content in files.items()):
+        return False
+    ssh.remove(_STARTED)
+    return True
 
 
 def _answering(ssh: Ssh, deadline: Deadline) -> str:

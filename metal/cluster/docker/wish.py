@@ -98,6 +98,7 @@ class EngineSeen:
     :ivar swarm: what it says of itself: inactive, pending, active, error or locked; None when it does not answer.
     :ivar certificate: as in the report; None when there is none.
     :ivar not_after: as in the report; None when there is none.
+    :ivar drained: it was drained for a change and has not got its work back.
     """
 
     installed: bool
@@ -106,6 +107,7 @@ class EngineSeen:
     swarm: str | None = None
     certificate: str | None = None
     not_after: str | None = None
+    drained: bool = False
 
     def renewal_due(self, now: datetime) -> bool:
         """Whether the certificate ends within :data:`RENEW_BEFORE_DAYS`; False where there is none to be renewed."""

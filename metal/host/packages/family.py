@@ -68,6 +68,32 @@ class Packages(ABC):
             if pin:
                 self.hold(name, deadline)
             return have
+        wanted = self._resolve(name, version_glob, have, deadline, downgrade=downgrade)
+        self.install(name, wanted, deadline, downgrade=downgrade)
+        if pin:
+            self.hold(name, deadline)
+        now = self.installed(name)
+        if now is None or not matches(now, version_glob):
+            raise HostError(
+                f"{name} is not installed after its installation",
+                fault=HostFault.COMMAND,
+                host=self.ssh.access.host,
+                tried=[f"install {name} {wanted}"],
+                seen=now or "absent",
+            )
+        return now
+
+    def due(self, name: str, version_glob: str, deadline: Deadline) -> str | None:
+        """The version that :meth:`ensure` would install; None where what is installed matches.
+
+        :raises HostError: as :meth:`ensure`, where it would refuse.
+        """
+        have = self.installed(name)
+        if have is not None and matches(have, version_glob):
+            return None
+        return self._resolve(name, version_glob, have, deadline, downgrade=False)
+
+    def _resolve(self, name: str, version_glob: str, have: str | None, deadline: Deadline, *, downgrade: bool) -> str:
         self.wait_free(deadline)
         self.repair(deadline)
         available = self.available(name, deadline)
@@ -90,19 +116,7 @@ class Packages(ABC):
                 seen=f"{have} is installed",
                 next_step="raise the version in the settings, or remove the package on the host",
             )
-        self.install(name, wanted, deadline, downgrade=downgrade)
-        if pin:
-            self.hold(name, deadline)
-        now = self.installed(name)
-        if now is None or not matches(now, version_glob):
-            raise HostError(
-                f"{name} is not installed after its installation",
-                fault=HostFault.COMMAND,
-                host=self.ssh.access.host,
-                tried=[f"install {name} {wanted}"],
-                seen=now or "absent",
-            )
-        return now
+        return wanted
 
     def wait_free(self, deadline: Deadline) -> None:
         """Wait until nobody works on the host's packages: the first boot's set-up, then whoever holds a lock.

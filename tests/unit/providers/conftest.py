@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from unittest.mock import MagicMock, create_autospec
 
 import pytest
 
+from metal.cluster.disrupt import at_once
+from metal.cluster.reboot import ensure_rebooted
 from metal.settings.fleet import Fleet
 from providers import process
 from providers.server import runtime
@@ -46,6 +49,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> Callable[..., Fleet]:
     """Begin a new provider process on a fleet; again for the next run of the engine."""
+
+    # The waves have tests of their own; here every act may disrupt its host at once.
+    monkeypatch.setattr("metal.cluster.wave.rolling", lambda site, host, access, layer: nullcontext(at_once))
+    monkeypatch.setattr("metal.cluster.reboot.ensure_rebooted", create_autospec(ensure_rebooted))
 
     def begin(wanted: dict[str, Any] | None = None, **facts: dict[str, Any]) -> Fleet:
         monkeypatch.chdir(tmp_path)

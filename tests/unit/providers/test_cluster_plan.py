@@ -2,20 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from components.inputs import cluster_inputs, cluster_plan_inputs
-from metal.plan.quorum import membership
+from components.inputs import cluster_plan_inputs, cluster_plan_words
 from providers.cluster_plan import ClusterPlanProvider
 from providers.server import runtime
 from tests.unit.providers.wire import arriving
-from tests.unit.small_fleet import OWNER, document
+from tests.unit.small_fleet import document
 
 LINK = ClusterPlanProvider()
 
 
 def wanted(fleet):
-    return arriving(
-        {**cluster_inputs(fleet.clusters["blue"], OWNER), "membership": membership(fleet, "blue").to_dict()}
-    )
+    cluster = fleet.clusters["blue"]
+    return arriving({**cluster_plan_inputs(cluster, fleet), **cluster_plan_words(cluster, fleet)})
 
 
 @pytest.fixture
@@ -35,6 +33,12 @@ def test_a_plan_is_a_value(fleet, lines) -> None:
     assert not LINK.diff(made.id, outs, inputs).changes
     assert LINK.read(made.id, outs).outs == outs
     LINK.delete(made.id, outs)
+
+
+def test_a_plan_keeps_no_pool_so_that_renaming_one_changes_nothing(fleet, lines) -> None:
+    inputs = wanted(fleet)
+    assert list(inputs["pools"]) == ["core"]
+    assert "core" not in str(LINK.check({}, inputs).inputs)
 
 
 def test_the_same_plan_says_nothing(fleet, lines) -> None:
@@ -111,3 +115,34 @@ def test_an_override_that_waives_nothing_is_named(three, lines, told) -> None:
 
 def test_a_plan_without_overrides_has_no_key_for_them(fleet) -> None:
     assert "override" not in plan_inputs(fleet)
+
+
+@pytest.mark.demand("U57")
+def test_what_rolls_over_the_hosts_is_shown_in_waves(fleet, begin, lines) -> None:
+    def plan(changed):
+        return wanted(begin(changed))
+
+    before = plan(document())
+    more = document()
+    more["docker"]["daemon"] = {"mtu": 1400}
+    more["docker"]["version"] = "26.*"
+    more["pools"]["core"]["reboot"] = "k2"
+    more["consul"]["version"] = "1.16.0"
+    after = plan(more)
+    assert LINK.check(before, after).failures == []
+    assert lines == [
+        "blue: engine restarts (version: 20.10.24* to 26.*; daemon.json: mtu), drained, in waves: n1; n2",
+        "blue: Consul agent restarts (1.15.4 to 1.16.0), drained, in waves: n1; n2",
+        "blue: reboots (k2), drained, in waves: n1; n2",
+    ]
+    lines.clear()
+    LINK.check(after, after)
+    assert lines == []
+    found = LINK.diff("x", arriving(LINK.create(before).outs), after)
+    assert (found.changes, found.replaces) == (True, [])
+    # A stack of before: nothing is known to compare with, and nothing is replaced.
+    old = {key: value for key, value in before.items() if key != "rolling"}
+    LINK.check(old, after)
+    assert lines == []
+    found = LINK.diff("x", arriving(LINK.create(old).outs), after)
+    assert (found.changes, found.replaces) == (True, [])

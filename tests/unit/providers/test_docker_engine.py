@@ -8,6 +8,7 @@ from pulumi.output import Unknown
 from components.inputs import docker_engine_inputs
 from metal.cluster.docker import EngineReport, EngineSeen
 from providers.docker_engine import DockerEngineProvider
+from providers.server import runtime
 from tests.unit.providers.wire import arriving
 from tests.unit.small_fleet import OWNER
 
@@ -76,6 +77,16 @@ def test_a_stopped_engine_is_drift_and_keeps_its_last_version(act, inputs, born)
 def test_another_cluster_is_another_engine_and_the_rest_an_update(inputs, born, change, replaced) -> None:
     found = LINK.diff("x", born, {**inputs, **change})
     assert (found.changes, found.replaces) == (True, replaced)
+
+
+def test_what_is_left_of_a_wave_is_said_on_each_host(inputs, born, monkeypatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(runtime, "_teller", lambda urn, line: lines.append(line) or True)
+    LINK.diff("x", born, {**inputs, "daemon": {"mtu": 1400}})
+    assert lines == ["n1: drained in its wave: daemon"]
+    LINK.diff("x", born, inputs)
+    LINK.diff("x", born, {**inputs, "daemon": {}, "up": Unknown()})
+    assert len(lines) == 1, "neither without a change nor where the whole host is made anew"
 
 
 def test_a_lost_host_is_not_asked_to_stop_its_engine(act, begin, told, born) -> None:

@@ -16,6 +16,7 @@ from metal.plan.join import JoinSight, decide_join
 from metal.plan.leave import LeaveSight, LeaveStep, plan_leave
 from metal.plan.override import judge
 from metal.plan.quorum import Membership
+from metal.plan.rolling import wave_lines
 from metal.plan.rotation import CaMember, Keyring, ca_step, keyring_step
 from metal.plan.steps import Vote, rack_losses, steps
 from metal.plan.summary import summarise
@@ -135,6 +136,12 @@ def rotation(case: dict[str, Any]) -> Any:
     return f"{step.phase} {', '.join(step.hosts)}".strip()
 
 
+def waves(case: dict[str, Any]) -> Any:
+    before = {"engine": {"package": "docker.io", "version": "20.10.24*", "daemon": {}}, "consul": {}, "reboot": {}}
+    after = {**before, **case.get("after", {})}
+    return list(wave_lines(*_change(case), {**before, **case.get("before", {})}, after, case["pools"]))
+
+
 DECISIONS = {
     "boot": boot,
     "join": join,
@@ -143,6 +150,7 @@ DECISIONS = {
     "rotation": rotation,
     "steps": steps_,
     "summary": summary,
+    "waves": waves,
 }
 
 
