@@ -19,7 +19,7 @@ def backup(
     to: Annotated[Path | None, typer.Option(help="Folder for the files; that of the settings if not given.")] = None,
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
-    """Write Consul's snapshot and one manager's raft directory, encrypted with a key that follows from the seed."""
+    """Write Consul's snapshot and the leading manager's raft directory, encrypted with a key of the seed."""
     from cli.stack import named_cluster, open_stack
     from metal.rescue import back_up, backup_folder
     from metal.site import Site

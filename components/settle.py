@@ -56,6 +56,7 @@ async def settle(owner: str) -> None:
             _leave()
             stopped.update(stalled or {})
             break
+    provider.clear()
     if other is not None:
         return  # the SDK reports it, with where it came from
     if stopped or died:
@@ -83,14 +84,11 @@ class _Provider:
         self._acts = not pulumi.runtime.is_dry_run()
         self._note, self._presence = note_path(owner), presence_path(owner)
         self._quiet = 0
-        self._clear()
+        self.clear()
 
     def stalled(self) -> dict[str, str] | None:
         """Where each host is stuck, once nothing else is under way."""
-        found = read_note(self._note) if self._acts else None
-        if found:
-            self._clear()
-        return found
+        return read_note(self._note) if self._acts else None
 
     def died(self, *, answered: bool) -> bool:
         """Whether it is gone and the engine has answered all that it will.
@@ -101,12 +99,10 @@ class _Provider:
             self._quiet = 0
             return False
         self._quiet += 1
-        if self._quiet < _QUIET_LOOKS:
-            return False
-        self._clear()
-        return True
+        return self._quiet >= _QUIET_LOOKS
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Leave nothing behind that the next run could take for its own."""
         if self._acts:
             self._note.unlink(missing_ok=True)
             self._presence.unlink(missing_ok=True)

@@ -13,8 +13,6 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from providers.server import runtime
-
 __all__ = ["Presence", "has_died", "presence", "presence_path"]
 
 
@@ -24,7 +22,7 @@ def presence_path(owner: str) -> Path:
 
 
 def has_died(path: Path) -> bool:
-    """Whether a server began to act in this run and ended without a word; False before its first act."""
+    """Whether a server began to act in this run and has ended; False before its first act."""
     try:
         with path.open("rb") as held:
             fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -34,7 +32,7 @@ def has_died(path: Path) -> bool:
 
 
 class Presence:
-    """Holds the lock from the first act to the end of this process."""
+    """Holds the lock from the first act to the end of this process. The file stays; the next program takes it away."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +49,6 @@ class Presence:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fresh.replace(path)  # locked before anybody sees it
             self._held = held
-            runtime.at_exit(lambda: path.unlink(missing_ok=True))
 
 
 presence = Presence()

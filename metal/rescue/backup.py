@@ -13,7 +13,7 @@ from metal.cluster.swarm.living import LivingManagers
 from metal.errors import Cancelled, ClusterError, MetalError
 from metal.plan.quorum import Membership
 from metal.plan.risk import risks
-from metal.rescue.raft import copy_raft
+from metal.rescue.raft import copy_raft, write_through
 from metal.rescue.seal import BackupKind, Label, seal
 from metal.rescue.snapshot import take_snapshot
 from metal.settings.fleet import Fleet
@@ -42,7 +42,7 @@ def backup_folder(fleet: Fleet, cluster: str, root: Path) -> Path:
 
 
 def back_up(site: Site, cluster: str, folder: Path) -> BackupReport:
-    """Write the cluster's Consul snapshot and one manager's raft directory, encrypted, into `folder`.
+    """Write the cluster's Consul snapshot and the leading manager's raft directory, encrypted, into `folder`.
 
     :raises ClusterError: Consul or the swarm has no leader: then see `metalswarm recover`.
     """
@@ -115,20 +115,22 @@ def _back_up_what_leads(site: Site, cluster: str, folder: Path, keep: int) -> tu
 
 
 def _back_up_swarm(site: Site, cluster: str, folder: Path) -> Path:
-    """Of a follower where there is one: the leader need not stand still."""
+    """Of the leader: it alone is known to hold all that the swarm has acknowledged."""
+    deadline = site.run.deadline(site.fleet.deadlines.swarm)
     with LivingManagers(site, cluster).open(None) as found:
         if found is None:
             raise ClusterError(
                 f"no manager of {cluster} answers with a leader",
                 next_step=f"bring a majority of them up; where that is lost for good: metalswarm recover {cluster}",
             )
-        view = found[1]
-    ranked = sorted((node for node in view.nodes if node.reachable), key=lambda node: (node.leader, node.name))
-    names = [name for node in ranked for name in site.fleet.clusters[cluster].managers if node.is_of(name)]
-    if not names:
-        raise ClusterError(f"no manager of {cluster} that the settings name is reachable", seen=str(view.managers))
-    ssh = site.ssh.connect(site.access(names[0]), deadline=site.run.deadline(site.fleet.deadlines.ssh))
-    label = _label(site, cluster, BackupKind.SWARM, names[0], view.swarm)
+        api, view = found
+        (leader,) = [node for node in view.nodes if node.leader]
+        host = next((name for name in site.fleet.hosts if leader.is_of(name)), None)
+        if host is None:
+            raise ClusterError(f"the leader of {cluster}, {leader.name}, is no host of the settings")
+        write_through(api, leader.id, deadline=deadline)
+    ssh = site.ssh.connect(site.access(host), deadline=site.run.deadline(site.fleet.deadlines.ssh))
+    label = _label(site, cluster, BackupKind.SWARM, host, view.swarm)
     return write_backup(site, folder, label, copy_raft(site, ssh))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from metal.cluster.docker.api import DockerApi, EngineRefused, EngineSilent, EngineUnready
+from metal.cluster.swarm.view import observe_view
 from metal.errors import ClusterError
 from metal.host.ssh import Ssh
 from metal.site import Site
+from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["copy_raft", "put_raft", "raft_age", "swarm_folder"]
+__all__ = ["copy_raft", "put_raft", "raft_age", "swarm_folder", "write_through"]
 
 _SECONDS = 300.0
 
@@ -52,6 +55,40 @@ find "$1/raft/wal-v3-encrypted" -name '*.wal' -printf '%T@\n' | sort -n | tail -
 def swarm_folder(site: Site) -> str:
     """Where engines keep their swarm's state."""
     return f"{site.fleet.docker.daemon.get('data-root', '/var/lib/docker')}/swarm"
+
+
+def write_through(api: DockerApi, leader: str, *, deadline: Deadline) -> None:
+    """Have all that the swarm has acknowledged until now on the leader's disk as committed.
+
+    Raft's log keeps the mark of what is committed in memory until the next entry comes, and a new cluster that is
+    forced from a copy drops what lies behind the mark. So one more entry is written, which changes nothing.
+    Source: etcd, wal.Save and raft.MustSync; swarmkit, manager/state/raft/storage.go.
+
+    :param leader: node id.
+    """
+
+    def probe() -> bool | Pending:
+        node = observe_view(api).node(leader)
+        if node is None:
+            return Pending("the leader is not listed")
+        try:
+            api.node_update(node.id, node.version, node.spec)
+        except EngineRefused as error:
+            if "out of sequence" in (error.seen or ""):
+                return Pending("somebody else changed it")
+            raise
+        return True
+
+    wait_until(
+        "the swarm takes a write",
+        probe,
+        deadline=deadline,
+        fail=lambda what, seen: ClusterError(
+            f"not within {deadline.seconds:.0f} s: {what}", seen=seen, next_step="look at `docker node ls` on a manager"
+        ),
+        host=api.host,
+        passing=(EngineSilent, EngineUnready),
+    )
 
 
 def copy_raft(site: Site, ssh: Ssh) -> bytes:

@@ -31,8 +31,8 @@ class BaseLink("""
 
 
 @pytest.mark.demand("U59")
-@pytest.mark.parametrize("verb", ["undo", "act"])
-def test_a_killed_provider_server_ends_the_run(chain, verb: str) -> None:
+@pytest.mark.parametrize(("verb", "with_signal"), [("undo", "SIGKILL"), ("undo", "SIGTERM"), ("act", "SIGKILL")])
+def test_a_killed_provider_server_ends_the_run(chain, verb: str, with_signal: str) -> None:
     parts = PARTS.replace("class BaseLink(", HANGING)
     for act in ("act", "undo"):
         parts = parts.replace(f"        note({act}=", f'        hang("{act}", props)\n        note({act}=')
@@ -47,7 +47,7 @@ def test_a_killed_provider_server_ends_the_run(chain, verb: str) -> None:
     pid = chain.log.with_name("pid")
     try:
         wait_for("the operation is under way", lambda: pid.exists() and bool(pid.read_text()))
-        os.kill(int(pid.read_text()), signal.SIGKILL)
+        os.kill(int(pid.read_text()), signal.Signals[with_signal])
         output, _ = engine.communicate(timeout=60)
     finally:
         engine.kill()
@@ -56,6 +56,9 @@ def test_a_killed_provider_server_ends_the_run(chain, verb: str) -> None:
         assert "the provider server ended before its work was done" in output
     assert "run the same command again" in output
     assert "Traceback" not in output
+    assert not list((chain.folder / ".metalswarm" / "run").glob("*")), (
+        "nothing that the next run could take for its own"
+    )
 
     del chain.environment["HANG"]
     outcome, done = chain.up_with(wanted)
