@@ -55,8 +55,9 @@ def test_a_dead_manager_on_hold_is_evicted_and_comes_back_as_new(stack: LabStack
 @pytest.mark.demand("U43", "U54")
 def test_a_half_dead_manager_is_fenced_and_another_takes_its_place(stack: LabStack, lab: Lab) -> None:
     """Its engine and its agent go on; only SSH is gone. Taken out of the settings, it must not go on acting."""
-    stack.ssh("n3", "systemctl disable --now ssh.socket ssh.service; systemctl kill ssh.service || true", check=False)
-    assert not lab.host("n3").ssh_answers()
+    stack.ssh("n3", "systemctl disable --now ssh.socket ssh.service", check=False)
+    wait_for("nobody answers by SSH", lambda: not lab.host("n3").ssh_answers())
+    assert lab.host("n3").power_is_on()
     stack.move("n6", "core")
     stack.fleet["pools"]["core"]["hosts"].remove("n3")
     for voters in (stack.fleet["clusters"]["blue"], stack.fleet["clusters"]["blue"]["manager"]):
@@ -68,4 +69,27 @@ def test_a_half_dead_manager_is_fenced_and_another_takes_its_place(stack: LabSta
     assert not lab.host("n3").power_is_on()
     wait_for("n6 in its place", lambda: everywhere(stack) == members("n1 n2 n6", "n4 n5"))
     assert not [name for name in stack.project.resources() if name == "n3"]
+    assert set(stack.up().expect().changes) == {"same"}
+
+
+@pytest.mark.full
+@pytest.mark.demand("U42", "U54")
+def test_a_manager_dead_with_its_bmc_goes_when_all_call_it_down_and_its_machine_is_told(
+    stack: LabStack, lab: Lab
+) -> None:
+    lab.host("n6").kill()
+    lab.host("n6").unplug()
+    stack.fleet["pools"]["core"]["hosts"].remove("n6")
+    stack.fleet["clusters"]["blue"]["managers"] = ["n1", "n2", "n4"]
+    stack.fleet["clusters"]["blue"]["manager"]["nodes"] = ["n1", "n2", "n4"]
+    outcome = stack.up().expect(ok=False)
+    assert said(outcome, "n6: does not answer, and its power could not be cut")
+    wait_for("the cluster is rid of it", lambda: everywhere(stack) == members("n1 n2 n4", "n5"))
+    errors = [event["message"] for event in outcome.diagnostics("error") if event.get("urn", "").endswith("::n6")]
+    assert errors
+    assert all("is not left behind unsaid" in error and "lost: true" in error for error in errors), errors
+
+    stack.inventory["hosts"]["n6"]["lost"] = True
+    stack.up().expect()
+    assert "n6" not in stack.project.resources()
     assert set(stack.up().expect().changes) == {"same"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metal.cluster.stackengine.driver import Driver, NodeSettings, driver_for
-from metal.cluster.stackengine.plan import RingSight, Start, decide_seed, missing_registrations
+from metal.cluster.stackengine.plan import RingSight, Start, decide_seed, is_outlived, missing_registrations
 from metal.cluster.stackengine.record import RingRecord, open_ring_record
 from metal.cluster.stackengine.rekey import needs_rekey, rekey
 from metal.cluster.stackengine.remove import step_down
@@ -56,11 +56,14 @@ def _bring(
     site: Site, driver: Driver, ssh: Ssh, wish: ManagerNodeWish, key: str, record: RingRecord
 ) -> ManagerNodeReport:
     deadline = site.run.deadline(site.fleet.deadlines.manager)
-    decision = _await_decision(site, driver, ssh, wish, key, record, deadline)
+    decision, outlived = _await_decision(site, driver, ssh, wish, key, record, deadline)
     site.run.progress(f"{wish.host}: container manager: {decision.reason}")
     if wish.admin and decision.seed is None:
         # Before the ring exists: a run that ends in between must not let another host found a second one.
         record.add(wish.host, wish.address)
+    if outlived:
+        site.run.progress(f"{wish.host}: container manager: the ring took it out while it was away; it starts afresh")
+        driver.clear(ssh, deadline=deadline)
     settings = NodeSettings(key, wish.admin, decision.seed, wish.address, wish.artifact)
     driver.ensure(ssh, settings, deadline=deadline)
     version = _await_registration(site, driver, ssh, wish, key, deadline)
@@ -69,17 +72,20 @@ def _bring(
 
 def _await_decision(
     site: Site, driver: Driver, ssh: Ssh, wish: ManagerNodeWish, key: str, record: RingRecord, deadline: Deadline
-) -> Start:
+) -> tuple[Start, bool]:
+    """Whom it starts with, and whether what it knows from before is to be cleared first."""
     said: list[str] = []
 
-    def probe() -> Start | Pending:
+    def probe() -> tuple[Start, bool] | Pending:
         recorded = frozenset(name for name in record.read() if name == wish.host or _may_live(site, name))
         names = [name for name in dialable(site, {*wanted_admins(site, wish.cluster), *recorded}) if name != wish.host]
         ring, said[:] = observe_ring(site, driver, names, key, deadline=deadline)
         living = {name: site.access(name).address for name in ring}
-        sight = RingSight(wish.host, wish.address, wish.admin, driver.observe(ssh), living, recorded)
-        decision = decide_seed(sight)
-        return Pending("; ".join([decision.reason, *said])) if isinstance(decision, Wait) else decision
+        running = driver.observe(ssh)
+        decision = decide_seed(RingSight(wish.host, wish.address, wish.admin, running, living, recorded))
+        if isinstance(decision, Wait):
+            return Pending("; ".join([decision.reason, *said]))
+        return decision, is_outlived(wish.host, running, ring, recorded=recorded)
 
     def fail(what: str, seen: str) -> ClusterError:
         return ClusterError(
@@ -89,10 +95,9 @@ def _await_decision(
             f"or delete metalswarm/{wish.cluster}/ring/ in Consul, and run again",
         )
 
-    decided: Start = wait_until(
+    return wait_until(
         f"a container manager to register {wish.host} with", probe, deadline=deadline, fail=fail, host=wish.host
     )
-    return decided
 
 
 def _may_live(site: Site, name: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from metal.cluster.stackengine.driver import RingNode, Running
 from metal.plan.verdict import Refuse, Wait
 
-__all__ = ["RingSight", "Start", "decide_seed", "missing_registrations", "removal_waits_for"]
+__all__ = ["RingSight", "Start", "decide_seed", "is_outlived", "missing_registrations", "removal_waits_for"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,19 @@ def decide_seed(sight: RingSight) -> Start | Wait:
     if not sight.admin:
         return Wait("no ring member answers yet")
     return Start(None, "there is no ring yet")
+
+
+def is_outlived(
+    host: str, running: Running | None, ring: Mapping[str, tuple[RingNode, ...]], *, recorded: Collection[str]
+) -> bool:
+    """Whether the node's data is of a registration that the ring has ended while it was away; it is let in without.
+
+    :param ring: the nodes that each living ring member knows, by its name; with none of them nothing is known.
+    :param recorded: ring members that were never removed; what one of them holds is the ring's, whoever lists it.
+    """
+    if running is None or not running.has_data or not ring or host in recorded:
+        return False
+    return not any(node.name == host for nodes in ring.values() for node in nodes)
 
 
 def missing_registrations(

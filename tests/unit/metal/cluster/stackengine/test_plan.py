@@ -1,7 +1,14 @@
 from dataclasses import replace
 
 from metal.cluster.stackengine.driver import RingNode, Running
-from metal.cluster.stackengine.plan import RingSight, Start, decide_seed, missing_registrations, removal_waits_for
+from metal.cluster.stackengine.plan import (
+    RingSight,
+    Start,
+    decide_seed,
+    is_outlived,
+    missing_registrations,
+    removal_waits_for,
+)
 from metal.plan.verdict import Refuse, Wait
 
 FRESH = RingSight("n1", "10.0.0.1", True, None, {}, frozenset())
@@ -97,3 +104,14 @@ def test_the_last_ring_member_stays_and_plain_nodes_are_free_to_go():
     last = removal_waits_for("n1", admin=True, wanted=frozenset(("n1",)), nodes=(node("n1"),))
     assert isinstance(last, Refuse)
     assert removal_waits_for("n4", admin=False, wanted=frozenset(("n1",)), nodes=()) is None
+
+
+def test_what_a_node_knows_of_a_ring_that_took_it_out_is_cleared():
+    before = Running(True, "10.0.0.3", "10.0.0.1", True)
+    without = {"n2": (node("n2"), node("n3")), "n3": (node("n2"), node("n3"))}
+    assert is_outlived("n1", before, without, recorded=("n2", "n3"))
+    assert not is_outlived("n1", before, without, recorded=RING), "a member that was never removed"
+    assert not is_outlived("n1", before, {"n2": (node("n1"), node("n2"))}, recorded=("n2", "n3"))
+    assert not is_outlived("n1", before, {}, recorded=("n2", "n3")), "nobody answers"
+    assert not is_outlived("n1", replace(before, has_data=False), without, recorded=())
+    assert not is_outlived("n1", None, without, recorded=())
