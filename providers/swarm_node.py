@@ -45,9 +45,13 @@ class SwarmNodeProvider(Link):
 
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.swarm import observe_node
+        from metal.cluster.swarm.labels import DRAINED_LABEL
 
         seen = observe_node(process.site(str(props["owner"])), _wish(props))
         same = seen.local == "active" and seen.node == props.get("node_id")
+        if same and DRAINED_LABEL in seen.labels:
+            # Put back into its pool after all, it would stay without work: nothing else has changed there.
+            return {"membership": "drained for a removal that did not end"}
         return {"membership": "member" if same else f"not a member: {seen.local}"}
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:

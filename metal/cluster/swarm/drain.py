@@ -77,7 +77,8 @@ def await_empty(
             tried=["set the node's availability to drain"],
             seen=seen,
             next_step="give these services another node they may run on, or remove them; stop the containers; "
-            "or set on_stuck of the host: force lets it leave all the same, stop puts it back to work",
+            "or set on_stuck of the host: force lets it leave all the same, stop puts it back to work. "
+            "To keep it after all: put it back into its pool, then `pulumi refresh` and `pulumi up`",
         ),
         host=host,
         passing=(EngineSilent, EngineUnready),

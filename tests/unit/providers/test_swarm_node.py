@@ -39,6 +39,13 @@ def test_what_was_made_is_what_is_read(act, fleet, inputs) -> None:
     assert LINK.read(made.id, outs).outs == outs
 
 
+def test_a_node_left_drained_by_a_removal_that_was_given_up_is_drift(act, inputs, born) -> None:
+    seen = NodeSeen("active", "node1", "swarm1", Role.MANAGER, "ready", "drain", {"metalswarm.drained": "active"})
+    act("metal.cluster.swarm.observe_node", seen)
+    outs = arriving(LINK.read("x", born).outs)
+    assert LINK.diff("x", outs, inputs).changes
+
+
 @pytest.mark.parametrize(
     "seen", [NodeSeen("inactive", None, None, None), NodeSeen("active", "node2", "swarm1", Role.WORKER)]
 )
