@@ -115,8 +115,8 @@ class Moves:
     def identity(self, host: str) -> dict[str, str]:
         """What tells a system, and the run of an engine, from another."""
         told = self.stack.ssh(host, "cat /etc/machine-id; systemctl show --property=MainPID --value docker.service")
-        machine, engine = told.splitlines()
-        return {"machine": machine, "engine": engine}
+        machine, *engine = told.splitlines()
+        return {"machine": machine, "engine": "".join(engine)}
 
     def identities(self, hosts: set[str]) -> dict[str, dict[str, str]]:
         running = sorted(host for host in hosts if self.stack.lab.host(host).power_is_on())
