@@ -84,20 +84,22 @@ def _await_authority(site: Site, cluster: str, deadline: Deadline) -> str:
 def authority_left(swarm: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> str | Pending:
     """What keeps a rotation of the swarm's authority from its end: empty for nothing, text for what only a return ends.
 
-    While it goes on all trust the old root, and a node that is done shows a certificate of another issuer. Pure.
+    While it goes on all trust the old root, and the swarm names the issuer that certificates are to have; at its end
+    they trust the new one. Pure.
 
-    Source: swarmkit, ca/reconciler.go; Docker Engine API, TLSInfo.
+    Source: swarmkit, ca/certificates.go (IssuerFromAPIRootCA) and ca/reconciler.go; docker/cli,
+    cli/command/swarm/progress.
     """
     shared = swarm.get("TLSInfo") or {}
-    field = "CertIssuerPublicKey" if swarm.get("RootRotationInProgress") else "TrustRoot"
-    same = swarm.get("RootRotationInProgress") or False
+    rotating = bool(swarm.get("RootRotationInProgress"))
+    field = "CertIssuerPublicKey" if rotating else "TrustRoot"
     behind = {
         str(node["Description"].get("Hostname", node["ID"])): node["Status"]["State"] == "ready"
         for node in nodes
-        if ((node["Description"].get("TLSInfo") or {}).get(field) == shared.get(field)) == same
+        if (node["Description"].get("TLSInfo") or {}).get(field) != shared.get(field)
     }
     if not behind:
-        return Pending("the managers agree on the new root") if same else ""
+        return Pending("the managers agree on the new root") if rotating else ""
     ready = sorted(name for name, is_ready in behind.items() if is_ready)
     if ready:
         return Pending(f"not yet: {', '.join(ready)}")

@@ -9,7 +9,7 @@ from metal.waiting import Pending
 
 
 def swarm(*, rotating: bool, root: str = "old") -> dict[str, Any]:
-    return {"RootRotationInProgress": rotating, "TLSInfo": {"TrustRoot": root, "CertIssuerPublicKey": root}}
+    return {"RootRotationInProgress": rotating, "TLSInfo": {"TrustRoot": root, "CertIssuerPublicKey": "new"}}
 
 
 def node(name: str, *, root: str, issuer: str, state: str = "ready") -> dict[str, Any]:
