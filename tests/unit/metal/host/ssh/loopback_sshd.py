@@ -82,6 +82,8 @@ class Sshd:
                     "UsePAM no",
                     "PasswordAuthentication no",
                     "PermitRootLogin prohibit-password",
+                    # The shell reads the start-up files of whoever it finds there: of nobody.
+                    f"SetEnv HOME={self.folder}",
                     *self.options,
                     "",
                 ]
