@@ -15,7 +15,7 @@ from tests.lab.relay import moved_bmc
 from tests.lab.stack import LabStack
 from toolchain.pulumi import pulumi
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.engine]
 
 
 @pytest.fixture(scope="module")
