@@ -15,7 +15,7 @@ from tests.lab.relay import moved_bmc
 from tests.lab.stack import LabStack
 from toolchain.pulumi import pulumi
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.engine]
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,7 @@ def said(outcome: Outcome, line: str) -> bool:
     return any(line in str(event) for event in outcome.events) or line in outcome.output
 
 
+@pytest.mark.full
 @pytest.mark.demand("U42", "U47")
 def test_a_dead_worker_makes_room_for_other_metal_and_the_only_manager_is_given_up_by_name(
     pair: LabStack, lab: Lab
