@@ -71,7 +71,9 @@ def sampled(stack: LabStack) -> Iterator[Samples]:
                 tasks = stack.docker("/tasks", params={"filters": filters})
             except httpx.HTTPError:
                 continue  # the only manager restarts
-            serving = {n for n, node in nodes.items() if (node["state"], node["availability"]) == ("ready", "active")}
+            # "unknown": a leader that has just started has not heard of the node yet.
+            up = {n for n, node in nodes.items() if node["state"] in ("ready", "unknown")}
+            serving = {name for name in up if nodes[name]["availability"] == "active"}
             samples.away.append(frozenset(WORKERS) - serving)
             samples.running.append(sum(task["Status"]["State"] == "running" for task in tasks))
 
