@@ -16,7 +16,8 @@ from metal.cluster.docker.restart import carried
 from metal.cluster.docker.started import Started, restart_reasons
 from metal.cluster.docker.tls import check_tls
 from metal.cluster.docker.wish import RENEW_BEFORE_DAYS, TLS_PORT, EngineReport, EngineSeen, EngineWish
-from metal.errors import HostError, HostFault, PlanRefused
+from metal.cluster.patience import patience
+from metal.errors import ClusterError, HostError, HostFault, PlanRefused
 from metal.host.facts import observe_facts
 from metal.host.packages import Packages
 from metal.host.service import ensure_active, ensure_unit, observe_unit, start, stop
@@ -170,6 +171,7 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
             run.progress(f"{wish.host}: is off; its engine and its keys stay on its disk")
             return
         raise
+    _await_left(site, ssh, wish)
     deadline = run.deadline(site.fleet.deadlines.engine)
     # The socket first: it would start the service again.
     for unit in (_SOCKET, _UNIT):
@@ -185,6 +187,41 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
         ssh.remove(_DAEMON_JSON)
     ssh.remove(_WRITTEN)
     remove_host_certificate(ssh, TLS_DIRECTORY)
+
+
+def _await_left(site: Site, ssh: Ssh, wish: EngineWish) -> None:
+    """Let no running engine be stopped under a node that is still leaving its swarm.
+
+    A host that goes to another cluster begins two new lives at once, that of its engine and that of its Consul member.
+    The engine of Pulumi takes the node down for one of them, and the other does not wait for that.
+    """
+    if not wish.authority or not observe_unit(ssh, _UNIT).up:
+        return
+    deadline = site.run.deadline(patience(site, wish.authority))
+
+    def probe() -> bool | Pending:
+        if not _in_swarm(ssh, wish):
+            return True
+        if wish.host not in site.places.failures():
+            return Pending("it is a node of it still")
+        raise ClusterError(
+            f"its engine is not stopped under a node of the swarm of {wish.authority}",
+            host=wish.host,
+            seen="another link of this host failed in this run",
+            next_step="mend what failed there first, then run again",
+        )
+
+    wait_until(
+        f"{wish.host} has left the swarm of {wish.authority}",
+        probe,
+        deadline=deadline,
+        fail=lambda what, seen: ClusterError(
+            f"not within {deadline.seconds:.0f} s: {what}",
+            seen=seen,
+            next_step="run there: docker swarm leave --force, if that node is given up; then run again",
+        ),
+        host=wish.host,
+    )
 
 
 def observe_engine(site: Site, access: Access) -> EngineSeen:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from metal.cluster.patience import patience
 from metal.cluster.reach import reach_leaver
 from metal.cluster.stackengine.driver import Driver, driver_for
 from metal.cluster.stackengine.plan import removal_waits_for
 from metal.cluster.stackengine.record import RingRecord, open_ring_record
 from metal.cluster.stackengine.ring import dialable, node_api, observe_ring, wanted_admins
 from metal.cluster.stackengine.wish import ManagerNodeWish
-from metal.cluster.swarm.patience import patience
 from metal.cluster.turn import turn
 from metal.errors import ClusterError, PlanRefused
 from metal.host.ssh import Ssh

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from metal.cluster.patience import patience
 from metal.cluster.swarm.living import LivingManagers
-from metal.cluster.swarm.patience import missing_managers, patience
+from metal.cluster.swarm.patience import missing_managers
 from metal.errors import ClusterError
 from metal.plan.majority import majority
 from metal.site import Site

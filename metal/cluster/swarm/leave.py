@@ -9,11 +9,12 @@ from contextlib import contextmanager, nullcontext
 from metal.chassis.death import reach_or_fence
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.swarm_port import remove_swarm_port
+from metal.cluster.patience import patience
 from metal.cluster.swarm.entry import leave
 from metal.cluster.swarm.listed import await_node, demote, remove
 from metal.cluster.swarm.living import LivingManagers
 from metal.cluster.swarm.parting import await_failed, await_parting, take_work
-from metal.cluster.swarm.patience import before_demotion, patience
+from metal.cluster.swarm.patience import before_demotion
 from metal.cluster.swarm.record import SwarmRecord
 from metal.cluster.swarm.turn import turn
 from metal.cluster.swarm.view import Local, Node, View, observe_local, observe_view

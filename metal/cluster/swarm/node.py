@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.docker.engine import has_tls
 from metal.cluster.docker.swarm_port import ensure_swarm_port, remove_swarm_port
+from metal.cluster.patience import patience
 from metal.cluster.swarm.entry import await_local, initialise, join, join_addresses, leave
 from metal.cluster.swarm.labels import merged_labels
 from metal.cluster.swarm.listed import await_node, prune, set_availability, set_labels
 from metal.cluster.swarm.living import LivingManagers
 from metal.cluster.swarm.own import OwnEngine
-from metal.cluster.swarm.patience import before_demotion, patience
+from metal.cluster.swarm.patience import before_demotion
 from metal.cluster.swarm.record import SwarmRecord
 from metal.cluster.swarm.role import change_role
 from metal.cluster.swarm.turn import turn

@@ -1,4 +1,4 @@
-"""Add before remove: who has to be a healthy manager first, and how long that may take."""
+"""Add before remove: who has to be a healthy manager first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from metal.plan.override import waives
 from metal.plan.quorum import Rule
 from metal.site import Site
 
-__all__ = ["before_demotion", "missing_managers", "patience"]
+__all__ = ["before_demotion", "missing_managers"]
 
 
 def missing_managers(site: Site, cluster: str, view: View, *, but: str) -> tuple[str, ...]:
@@ -41,14 +41,6 @@ def before_demotion(site: Site, cluster: str, view: View, *, host: str, node: st
         # It hears of its demotion in its session with the leader, and has half a minute for its worker's certificate.
         return "waits until the present leader has heard of it"
     return None
-
-
-def patience(site: Site, cluster: str) -> float:
-    """Return seconds within which another manager, installed first if need be, must have joined."""
-    limits, wish = site.fleet.deadlines, site.fleet.clusters.get(cluster)
-    turns = max(1, len(wish.managers) if wish else 1)
-    chain = limits.boot + limits.ssh + limits.ready + limits.packages + limits.engine + limits.consul
-    return chain + turns * limits.swarm
 
 
 def _is_out(site: Site, name: str) -> bool:
