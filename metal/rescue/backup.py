@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from metal.cluster.consul import MemberWish, find_living
+from metal.cluster.consul.living import reachable_hosts
 from metal.cluster.swarm.living import LivingManagers
-from metal.errors import Cancelled, ClusterError, MetalError
+from metal.errors import Cancelled, ClusterError, HostError, HostFault, MetalError
 from metal.plan.quorum import Membership
 from metal.plan.risk import risks
 from metal.rescue.raft import copy_raft, write_through
@@ -23,6 +24,10 @@ __all__ = ["BackupReport", "back_up", "back_up_at_risk", "backup_folder", "write
 
 _LOOK_SECONDS = 20.0
 _SUFFIX = ".backup"
+
+
+class _LeaderAway(ClusterError):
+    """The manager that leads cannot be asked for its files."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,10 @@ def _back_up_what_leads(site: Site, cluster: str, folder: Path, keep: int) -> tu
     with LivingManagers(site, cluster).open(None) as found:
         leads = found is not None
     if leads:
-        _back_up_swarm(site, cluster, folder)
+        try:
+            _back_up_swarm(site, cluster, folder)
+        except _LeaderAway as error:
+            missing.append(f"{cluster}: no backup of the swarm: {error.what}")
     else:
         missing.append(f"{cluster}: no backup of the swarm: none of its managers knows a leader")
     for kind in BackupKind:
@@ -125,11 +133,17 @@ def _back_up_swarm(site: Site, cluster: str, folder: Path) -> Path:
             )
         api, view = found
         (leader,) = [node for node in view.nodes if node.leader]
-        host = next((name for name in site.fleet.hosts if leader.is_of(name)), None)
-        if host is None:
-            raise ClusterError(f"the leader of {cluster}, {leader.name}, is no host of the settings")
+        # One that is about to leave is in no pool any more, and leads all the same.
+        host = next((name for name in (*site.fleet.hosts, *site.fleet.unmanaged) if leader.is_of(name)), None)
+        if host is None or not reachable_hosts(site, [host]):
+            raise _LeaderAway(f"the leader of {cluster}, {leader.name}, is no host that may be dialled")
+        try:
+            ssh = site.ssh.connect(site.access(host), deadline=site.run.deadline(site.fleet.deadlines.evict))
+        except HostError as error:
+            if error.fault not in (HostFault.UNREACHABLE, HostFault.TIMEOUT):
+                raise
+            raise _LeaderAway(f"the leader of {cluster}, {host}, does not answer", seen=error.seen) from None
         write_through(api, leader.id, deadline=deadline)
-    ssh = site.ssh.connect(site.access(host), deadline=site.run.deadline(site.fleet.deadlines.ssh))
     label = _label(site, cluster, BackupKind.SWARM, host, view.swarm)
     return write_backup(site, folder, label, copy_raft(site, ssh))
 

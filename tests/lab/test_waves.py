@@ -74,7 +74,8 @@ def rack(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
 
 
 def replicas(rack: Rack) -> str:
-    return rack.docker("n1", "service", "ls", "--format", "{{.Replicas}}")
+    # "3/3 (max 1 per node)"
+    return rack.docker("n1", "service", "ls", "--format", "{{.Replicas}}").partition(" ")[0]
 
 
 @contextmanager
