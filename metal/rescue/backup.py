@@ -49,12 +49,16 @@ def backup_folder(fleet: Fleet, cluster: str, root: Path) -> Path:
 def back_up(site: Site, cluster: str, folder: Path) -> BackupReport:
     """Write the cluster's Consul snapshot and the leading manager's raft directory, encrypted, into `folder`.
 
+    An existing Consul is backed up by whoever runs it.
+
     :raises ClusterError: Consul or the swarm has no leader: then see `metalswarm recover`.
     """
-    deadline = site.run.deadline(site.fleet.deadlines.consul)
-    host, content = take_snapshot(site, cluster, deadline=deadline)
-    consul = write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content)
-    return BackupReport(cluster, (consul, _back_up_swarm(site, cluster, folder)))
+    files = []
+    if _has_own_consul(site, cluster):
+        deadline = site.run.deadline(site.fleet.deadlines.consul)
+        host, content = take_snapshot(site, cluster, deadline=deadline)
+        files.append(write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content))
+    return BackupReport(cluster, (*files, _back_up_swarm(site, cluster, folder)))
 
 
 def back_up_at_risk(site: Site, old: Membership, new: Membership, *, root: Path) -> tuple[str, ...]:
@@ -101,11 +105,12 @@ def write_backup(site: Site, folder: Path, label: Label, content: bytes) -> Path
 
 def _back_up_what_leads(site: Site, cluster: str, folder: Path, keep: int) -> tuple[str, ...]:
     missing: list[str] = []
-    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
-    if find_living(site, wish, deadline=site.run.deadline(_LOOK_SECONDS)):
+    wish = MemberWish.asking(site.fleet, cluster)
+    own = _has_own_consul(site, cluster)
+    if own and find_living(site, wish, deadline=site.run.deadline(_LOOK_SECONDS)):
         host, content = take_snapshot(site, cluster, deadline=site.run.deadline(site.fleet.deadlines.consul))
         write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content)
-    else:
+    elif own:
         missing.append(f"{cluster}: no backup of Consul: none of its servers knows a leader")
     with LivingManagers(site, cluster).open(None) as found:
         leads = found is not None
@@ -120,6 +125,10 @@ def _back_up_what_leads(site: Site, cluster: str, folder: Path, keep: int) -> tu
         for path in sorted(folder.glob(f"{cluster}-{kind}-*{_SUFFIX}"))[:-keep]:
             path.unlink(missing_ok=True)
     return tuple(missing)
+
+
+def _has_own_consul(site: Site, cluster: str) -> bool:
+    return site.fleet.clusters[cluster].consul.external is None
 
 
 def _back_up_swarm(site: Site, cluster: str, folder: Path) -> Path:

@@ -40,8 +40,9 @@ def observe_recovery(site: Site, cluster: str) -> RescueSight:
     names = sorted({*wish.managers, *wish.consul_servers})
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="rescue") as pool:
         voters = tuple(pool.map(lambda name: _voter(site, cluster, name), names))
-    member = MemberWish.of(site.fleet, wish.consul_servers[0])
-    consul = find_living(site, member, deadline=site.run.deadline(_LOOK_SECONDS * len(names)))
+    own = wish.consul.external is None
+    member = MemberWish.asking(site.fleet, cluster)
+    consul = find_living(site, member, deadline=site.run.deadline(_LOOK_SECONDS * len(names))) if own else member.host
     with LivingManagers(site, cluster).open(None) as found:
         voting = () if found is None else (found[0].host, *_voting(found[1], names))
     return RescueSight(voters, tuple(dict.fromkeys(voting)), consul_leads=consul is not None)

@@ -26,7 +26,7 @@ def take_snapshot(site: Site, cluster: str, *, deadline: Deadline) -> tuple[str,
     :raises ClusterError: no server knows a leader, or what came is not whole.
     Source: Consul API, /v1/snapshot.
     """
-    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
+    wish = _own(site, cluster)
     with living_api(site, wish, deadline=deadline) as api:
         content = api.download("snapshot", seconds=_SECONDS)
         check_snapshot(content, host=api.host)
@@ -38,11 +38,20 @@ def put_snapshot(site: Site, cluster: str, content: bytes, *, deadline: Deadline
 
     :raises ClusterError: no server knows a leader, or it does not take the snapshot.
     """
-    wish = MemberWish.of(site.fleet, site.fleet.clusters[cluster].consul_servers[0])
+    wish = _own(site, cluster)
     check_snapshot(content, host=wish.host)
     with living_api(site, wish, deadline=deadline) as api:
         api.upload("snapshot", content, seconds=_SECONDS)
         return api.host
+
+
+def _own(site: Site, cluster: str) -> MemberWish:
+    if site.fleet.clusters[cluster].consul.external is not None:
+        raise ClusterError(
+            f"the Consul of {cluster} is not ours",
+            next_step="back it up, and restore it, in the way of those who run it",
+        )
+    return MemberWish.asking(site.fleet, cluster)
 
 
 def check_snapshot(content: bytes, *, host: str) -> None:
