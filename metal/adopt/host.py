@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from metal.adopt.consul import see_consul
 from metal.adopt.sight import EngineSight, HostSight, ManagerSight, NodeSight
 from metal.cluster.docker.daemon import TLS_DIRECTORY, without_ours
-from metal.cluster.docker.engine import has_tls
+from metal.cluster.docker.observe import has_tls
 from metal.cluster.stackengine.files import BINARY, CONFIG, parse_arguments
 from metal.host.facts import Facts, observe_facts
 from metal.host.marker import read_marker

@@ -1,42 +1,32 @@
-"""Installs, configures, starts, looks at and takes down a host's Docker Engine."""
+"""Installs, configures and starts a host's Docker Engine."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from types import TracebackType
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
-from metal.chassis.observe import is_off
-from metal.cluster.disrupt import DRAINED_NOTE, Disrupt, at_once
+from metal.cluster.disrupt import Disrupt, at_once
+from metal.cluster.docker import paths
 from metal.cluster.docker.api import DockerApi, EngineSilent
-from metal.cluster.docker.daemon import TLS_DIRECTORY, daemon_json, foreign_keys, listening_drop_in, without_ours
+from metal.cluster.docker.daemon import TLS_DIRECTORY, daemon_json, foreign_keys, listening_drop_in
+from metal.cluster.docker.observe import as_text, in_swarm
 from metal.cluster.docker.restart import carried
 from metal.cluster.docker.started import Started, restart_reasons
 from metal.cluster.docker.tls import check_tls
-from metal.cluster.docker.wish import RENEW_BEFORE_DAYS, TLS_PORT, EngineReport, EngineSeen, EngineWish
-from metal.cluster.patience import patience
-from metal.errors import ClusterError, HostError, HostFault, PlanRefused
+from metal.cluster.docker.wish import RENEW_BEFORE_DAYS, TLS_PORT, EngineReport, EngineWish
+from metal.errors import HostError, HostFault, PlanRefused
 from metal.host.facts import observe_facts
 from metal.host.packages import Packages
-from metal.host.service import ensure_active, ensure_unit, observe_unit, start, stop
+from metal.host.service import ensure_active, ensure_unit, observe_unit, start
 from metal.host.ssh import Ssh
 from metal.pki.authority import BOTH, Authority
-from metal.pki.host_key import CertificateReport, ensure_host_certificate, remove_host_certificate
+from metal.pki.host_key import CertificateReport, ensure_host_certificate
 from metal.pki.succession import trusted
-from metal.settings.access import Access
 from metal.site import Site
-from metal.waiting import LOOK_SECONDS, Deadline, Pending, wait_until
+from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["ensure_engine", "has_tls", "observe_engine", "remove_engine"]
+__all__ = ["ensure_engine"]
 
-_UNIT = "docker.service"
-_SOCKET = "docker.socket"
-_DROP_IN = "docker.service.d/10-metalswarm.conf"
-_DAEMON_JSON = "/etc/docker/daemon.json"
-_WRITTEN = "/var/lib/metalswarm/docker/daemon.json"
-_STARTED = "/var/lib/metalswarm/docker/started.json"
 _CERTIFICATE_DAYS = 365
 
 
@@ -76,8 +66,8 @@ class _Working:
         self._disrupt = disrupt
         self._stack = ExitStack()
         self._begun = False
-        self.in_swarm = _in_swarm(ssh, wish)
-        self.serves = observe_unit(ssh, _UNIT).up
+        self.in_swarm = in_swarm(ssh, wish)
+        self.serves = observe_unit(ssh, paths.UNIT).up
 
     def begin(self, why: str) -> None:
         if self.serves and not self._begun:
@@ -112,25 +102,25 @@ def _configured(
         certificate=certificate.fingerprint,
         authority=authority.fingerprint,
     )
-    before = _text(ssh.read(_STARTED))
-    drifted = _note_drift(ssh, {_DAEMON_JSON: configuration, f"/etc/systemd/system/{_DROP_IN}": unit})
+    before = as_text(ssh.read(paths.STARTED))
+    drifted = _note_drift(ssh, {paths.DAEMON_JSON: configuration, f"/etc/systemd/system/{paths.DROP_IN}": unit})
     reasons = restart_reasons(before, now) or (("its files were changed",) if drifted else ())
     if reasons:
         # Before the files: whatever restarts the engine while it waits shall find it as it was.
         working.begin(f"its engine restarts: {', '.join(reasons)}")
-    ssh.write(_WRITTEN, configuration, mode=0o600)
-    ssh.write(_DAEMON_JSON, configuration, mode=0o644)
-    ensure_unit(ssh, _DROP_IN, unit)
+    ssh.write(paths.WRITTEN, configuration, mode=0o600)
+    ssh.write(paths.DAEMON_JSON, configuration, mode=0o644)
+    ensure_unit(ssh, paths.DROP_IN, unit)
     if reasons:
         if working.in_swarm:
             working.carried(site, ssh, wish)
         run.progress(f"{wish.host}: starts the engine: {', '.join(reasons)}")
     deadline = run.deadline(deadlines.engine)
-    ensure_active(ssh, _SOCKET, deadline=deadline)
-    ensure_active(ssh, _UNIT, deadline=deadline, restarted=bool(reasons))
+    ensure_active(ssh, paths.SOCKET, deadline=deadline)
+    ensure_active(ssh, paths.UNIT, deadline=deadline, restarted=bool(reasons))
     version = _answering(ssh, deadline)
     check_tls(ssh, TLS_PORT, authority=authority, deadline=deadline)
-    ssh.write(_STARTED, now.to_json(), mode=0o600)
+    ssh.write(paths.STARTED, now.to_json(), mode=0o600)
     return EngineReport(
         version=version,
         package_version=package,
@@ -142,133 +132,23 @@ def _configured(
     )
 
 
-def remove_engine(site: Site, wish: EngineWish) -> None:
-    """Stop the engine for good and take our keys off the host; package and data stay.
-
-    Succeeds when it is already gone. Of a host that is switched off nothing can be taken; its engine does not run. A
-    kept engine goes on running: whoever set it up takes it down.
-
-    :raises HostError: the host is on, or may be, and does not answer.
-    """
-    run = site.run
-    if wish.keep:
-        run.progress(f"{wish.host}: its engine was kept as it ran, and goes on running")
-        return
-    death = site.deaths.known(wish.host)
-    if death is not None:
-        death.check_left(wish.host)
-        run.progress(f"{wish.host}: {death.how}; its engine and its keys are left as they are")
-        return
-    try:
-        ssh = site.ssh.connect(wish.access, deadline=run.deadline(site.fleet.deadlines.evict))
-    except HostError as error:
-        facts = site.fleet.facts(wish.host)
-        silent = error.fault in (HostFault.UNREACHABLE, HostFault.TIMEOUT)
-        if site.is_gone(wish.host, error):
-            run.progress(f"{wish.host}: other metal takes its place; its engine and its keys stay on the old disk")
-            return
-        if silent and facts is not None and facts.bmc is not None and is_off(site, facts.bmc):
-            run.progress(f"{wish.host}: is off; its engine and its keys stay on its disk")
-            return
-        raise
-    _await_left(site, ssh, wish)
-    deadline = run.deadline(site.fleet.deadlines.engine)
-    # The socket first: it would start the service again.
-    for unit in (_SOCKET, _UNIT):
-        stop(ssh, unit, deadline=deadline)
-    ssh.remove(_STARTED)
-    if ssh.remove(f"/etc/systemd/system/{_DROP_IN}"):
-        ssh.run(["systemctl", "daemon-reload"])
-    found = _text(ssh.read(_DAEMON_JSON))
-    rest = without_ours(found) if found is not None else None
-    if rest is not None:
-        ssh.write(_DAEMON_JSON, rest, mode=0o644)
-    else:
-        ssh.remove(_DAEMON_JSON)
-    ssh.remove(_WRITTEN)
-    remove_host_certificate(ssh, TLS_DIRECTORY)
-
-
-def _await_left(site: Site, ssh: Ssh, wish: EngineWish) -> None:
-    """Let no running engine be stopped under a node that is still leaving its swarm.
-
-    A host that goes to another cluster begins two new lives at once, that of its engine and that of its Consul member.
-    The engine of Pulumi takes the node down for one of them, and the other does not wait for that.
-    """
-    if not wish.authority or not observe_unit(ssh, _UNIT).up:
-        return
-    deadline = site.run.deadline(patience(site, wish.authority))
-
-    def probe() -> bool | Pending:
-        if not _in_swarm(ssh, wish):
-            return True
-        if wish.host not in site.places.failures():
-            return Pending("it is a node of it still")
-        raise ClusterError(
-            f"its engine is not stopped under a node of the swarm of {wish.authority}",
-            host=wish.host,
-            seen="another link of this host failed in this run",
-            next_step="mend what failed there first, then run again",
-        )
-
-    wait_until(
-        f"{wish.host} has left the swarm of {wish.authority}",
-        probe,
-        deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
-            seen=seen,
-            next_step="run there: docker swarm leave --force, if that node is given up; then run again",
-        ),
-        host=wish.host,
-    )
-
-
-def observe_engine(site: Site, access: Access) -> EngineSeen:
-    """Look at the engine of a host; changes nothing.
-
-    :raises HostError: the host cannot be asked.
-    """
-    ssh = site.ssh.connect(access, deadline=site.run.deadline(LOOK_SECONDS))
-    unit = observe_unit(ssh, _UNIT)
-    if unit.load == "not-found":
-        return EngineSeen(installed=False, active=False)
-    certificate, not_after = _certificate_seen(ssh)
-    drained = ssh.read(DRAINED_NOTE) is not None
-    seen = EngineSeen(installed=True, active=unit.up, certificate=certificate, not_after=not_after, drained=drained)
-    if not unit.up:
-        return seen
-    try:
-        with DockerApi(ssh, timeout=10) as api:
-            info = api.info()
-    except EngineSilent:
-        return seen
-    state = str((info.get("Swarm") or {}).get("LocalNodeState") or "inactive")
-    return EngineSeen(True, True, str(info["ServerVersion"]), state, certificate, not_after, drained)
-
-
 def _kept(site: Site, ssh: Ssh) -> EngineReport:
     """The engine as it runs. One that is down is started, and nothing else about it is touched."""
     host, deadline = ssh.access.host, site.run.deadline(site.fleet.deadlines.engine)
-    unit = observe_unit(ssh, _UNIT)
+    unit = observe_unit(ssh, paths.UNIT)
     if unit.load == "not-found":
         raise HostError(
             "there is no engine to keep",
             fault=HostFault.NOT_READY,
             host=host,
-            tried=[f"systemctl show {_UNIT}"],
+            tried=[f"systemctl show {paths.UNIT}"],
             seen=str(unit),
             next_step="take engine: keep away from its pool, so that one is installed",
         )
     if not unit.up:
         site.run.progress(f"{host}: starts the engine that is kept: it was down")
-        start(ssh, _UNIT, deadline=deadline)
+        start(ssh, paths.UNIT, deadline=deadline)
     return EngineReport(_answering(ssh, deadline), "", "", "", "", "")
-
-
-def has_tls(ssh: Ssh) -> bool:
-    """Whether the engine was started by us, and so listens with our mutual TLS."""
-    return ssh.read(_STARTED) is not None
 
 
 def _certificate(
@@ -287,36 +167,30 @@ def _certificate(
         directory=TLS_DIRECTORY,
         # The next one ahead: an engine takes another authority by a restart only, and a rotation needs but one.
         trusted=trusted(seed, wish.authority_name, wish.ca),
-        in_service=_in_swarm(ssh, wish),
+        in_service=in_swarm(ssh, wish),
         deadline=deadline,
     )
 
 
-def _in_swarm(ssh: Ssh, wish: EngineWish) -> bool:
-    """Whether the host belongs to a swarm, by what lies on its disk: the engine need not run."""
-    root = str(wish.daemon.get("data-root", "/var/lib/docker"))
-    return ssh.read(f"{root}/swarm/docker-state.json") is not None
-
-
 def _refuse_foreign(ssh: Ssh, configuration: str) -> None:
-    foreign = foreign_keys(_text(ssh.read(_DAEMON_JSON)), _text(ssh.read(_WRITTEN)), configuration)
+    foreign = foreign_keys(as_text(ssh.read(paths.DAEMON_JSON)), as_text(ssh.read(paths.WRITTEN)), configuration)
     if foreign:
         raise PlanRefused(
-            f"{_DAEMON_JSON} has settings that would be lost: {', '.join(foreign)}",
+            f"{paths.DAEMON_JSON} has settings that would be lost: {', '.join(foreign)}",
             host=ssh.access.host,
-            next_step=f"take them over into docker.daemon of the settings, or remove {_DAEMON_JSON} on the host",
+            next_step=f"take them over into docker.daemon of the settings, or remove {paths.DAEMON_JSON} on the host",
         )
 
 
 def _fragment(ssh: Ssh, package: str) -> str:
-    path = ssh.run(["systemctl", "show", "--property=FragmentPath", "--value", "--", _UNIT]).stdout.strip()
-    content = _text(ssh.read(path)) if path else None
+    path = ssh.run(["systemctl", "show", "--property=FragmentPath", "--value", "--", paths.UNIT]).stdout.strip()
+    content = as_text(ssh.read(path)) if path else None
     if content is None:
         raise HostError(
-            f"there is no {_UNIT} after the installation of {package}",
+            f"there is no {paths.UNIT} after the installation of {package}",
             fault=HostFault.NOT_READY,
             host=ssh.access.host,
-            tried=[f"install {package}", f"systemctl show {_UNIT}"],
+            tried=[f"install {package}", f"systemctl show {paths.UNIT}"],
             next_step="name the package that brings the engine and its unit in docker.package",
         )
     return content
@@ -324,9 +198,9 @@ def _fragment(ssh: Ssh, package: str) -> str:
 
 def _note_drift(ssh: Ssh, files: dict[str, str]) -> bool:
     """Forget the last start when a file is not as wanted: the engine may have been started with what is there now."""
-    if all(_text(ssh.read(path)) == content for path, content in files.items()):
+    if all(as_text(ssh.read(path)) == content for path, content in files.items()):
         return False
-    ssh.remove(_STARTED)
+    ssh.remove(paths.STARTED)
     return True
 
 
@@ -348,16 +222,3 @@ def _answering(ssh: Ssh, deadline: Deadline) -> str:
         host=ssh.access.host,
         passing=(EngineSilent,),
     )
-
-
-def _certificate_seen(ssh: Ssh) -> tuple[str | None, str | None]:
-    content = ssh.read(f"{TLS_DIRECTORY}/cert.pem")
-    try:
-        certificate = x509.load_pem_x509_certificate(content or b"")
-    except ValueError:
-        return None, None
-    return certificate.fingerprint(hashes.SHA256()).hex(), certificate.not_valid_after_utc.isoformat()
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode("utf-8", "replace")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
-from metal.cluster.docker.engine import has_tls
+from metal.cluster.docker.observe import has_tls
 from metal.cluster.docker.swarm_port import ensure_swarm_port, remove_swarm_port
 from metal.cluster.patience import patience
 from metal.cluster.swarm.entry import await_local, initialise, join, join_addresses, leave

@@ -1,0 +1,10 @@
+"""Where an engine's parts lie on a host."""
+
+UNIT = "docker.service"
+SOCKET = "docker.socket"
+DROP_IN = "docker.service.d/10-metalswarm.conf"
+DAEMON_JSON = "/etc/docker/daemon.json"
+WRITTEN = "/var/lib/metalswarm/docker/daemon.json"
+"""What we wrote there last."""
+STARTED = "/var/lib/metalswarm/docker/started.json"
+"""What the engine was started with last."""
