@@ -135,7 +135,7 @@ def test_taken_over_engines_are_managed_like_any_other(made: HandMade, stack: Ad
     stack.edit(pools=pools)
     preview = stack.project.preview().expect()
     assert set(preview.changes) == {"update", "same"}
-    assert "has the engine taken over" in preview.output
+    assert "the engine taken over" in preview.output
     before, consul = made.nodes(), made.processes("consul-by-hand.service")
     stack.project.up(timeout=540).expect()
     after = made.nodes()
