@@ -11,6 +11,8 @@ import yaml
 
 from lab.spec import LabSpec
 from metal.plan.quorum import membership, refusals
+from metal.plan.rolling import pools_of, rolling, wave_lines
+from metal.plan.summary import summarise
 from metal.settings import load_fleet
 from metal.settings.fleet import Fleet
 from tests.engine.project import CHECKOUT, Outcome
@@ -56,6 +58,27 @@ def test_its_edits_are_valid_and_refused_only_where_it_says_so(scenario: Scenari
         assert bool(said) == bool(step.refused), said
         assert [text for text in step.refused if text not in said] == []
         now = now if step.refused else edited
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+def test_it_says_what_the_plan_says(scenario: Scenario, folder: Path) -> None:
+    now = layout(base(), scenario.start)
+    for step in scenario.steps:
+        if not step.refused:
+            edited = layout(base(), patched(now, step.edit))
+            assert set(step.says) <= set(told(fleet(folder, now), fleet(folder, edited)))
+            now = edited
+
+
+def told(old: Fleet, new: Fleet) -> list[str]:
+    found = []
+    for name in new.clusters:
+        before, after = membership(old, name) if name in old.clusters else None, membership(new, name)
+        waves = wave_lines(
+            before, after, rolling(old, name) if before else None, rolling(new, name), pools_of(new, name)
+        )
+        found += [f"{name}: {line}" for line in (*summarise(before, after), *waves)]
+    return found
 
 
 def test_most_begin_where_the_one_before_ended() -> None:
