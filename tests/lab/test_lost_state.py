@@ -13,7 +13,7 @@ from tests.lab.handmade import AdoptedStack, HandMade
 from tests.lab.ready_stack import small_lab
 from tests.lab.stack import LabStack
 
-pytestmark = [pytest.mark.lab, pytest.mark.engine]
+pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.full]
 
 UNITS = ("docker.service", "consul.service", "stackengine.service")
 
