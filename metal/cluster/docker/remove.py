@@ -5,15 +5,13 @@ from __future__ import annotations
 from metal.chassis.observe import is_off
 from metal.cluster.docker import paths
 from metal.cluster.docker.daemon import TLS_DIRECTORY, without_ours
-from metal.cluster.docker.observe import as_text, in_swarm
+from metal.cluster.docker.left import await_left
+from metal.cluster.docker.observe import as_text
 from metal.cluster.docker.wish import EngineWish
-from metal.cluster.patience import patience
-from metal.errors import ClusterError, HostError, HostFault
-from metal.host.service import observe_unit, stop
-from metal.host.ssh import Ssh
+from metal.errors import HostError, HostFault
+from metal.host.service import stop
 from metal.pki.host_key import remove_host_certificate
 from metal.site import Site
-from metal.waiting import Pending, wait_until
 
 __all__ = ["remove_engine"]
 
@@ -47,7 +45,8 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
             run.progress(f"{wish.host}: is off; its engine and its keys stay on its disk")
             return
         raise
-    _await_left(site, ssh, wish)
+    if wish.authority:
+        await_left(site, ssh, wish.authority, what="its engine is stopped")
     deadline = run.deadline(site.fleet.deadlines.engine)
     # The socket first: it would start the service again.
     for unit in (paths.SOCKET, paths.UNIT):
@@ -63,38 +62,3 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
         ssh.remove(paths.DAEMON_JSON)
     ssh.remove(paths.WRITTEN)
     remove_host_certificate(ssh, TLS_DIRECTORY)
-
-
-def _await_left(site: Site, ssh: Ssh, wish: EngineWish) -> None:
-    """Let no running engine be stopped under a node that is still leaving its swarm.
-
-    A host that goes to another cluster begins two new lives at once, that of its engine and that of its Consul member.
-    The engine of Pulumi takes the node down for one of them, and the other does not wait for that.
-    """
-    if not wish.authority or not observe_unit(ssh, paths.UNIT).up:
-        return
-    deadline = site.run.deadline(patience(site, wish.authority))
-
-    def probe() -> bool | Pending:
-        if not in_swarm(ssh, wish):
-            return True
-        if wish.host not in site.places.failures():
-            return Pending("it is a node of it still")
-        raise ClusterError(
-            f"its engine is not stopped under a node of the swarm of {wish.authority}",
-            host=wish.host,
-            seen="another link of this host failed in this run",
-            next_step="mend what failed there first, then run again",
-        )
-
-    wait_until(
-        f"{wish.host} has left the swarm of {wish.authority}",
-        probe,
-        deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
-            seen=seen,
-            next_step="run there: docker swarm leave --force, if that node is given up; then run again",
-        ),
-        host=wish.host,
-    )
