@@ -124,8 +124,13 @@ class _Ensuring:
     def client(self) -> None:
         """The tokens are made before the agent asks for them, so that it is registered with its first word."""
         deadline = self._deadline()
-        with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
-            made = self._has_acls and ensure_tokens(api, self.wish, self.secrets)
+
+        def tokens() -> bool:
+            with living_api(self.site, self.wish, without=self.wish.host, deadline=deadline) as api:
+                return self._has_acls and ensure_tokens(api, self.wish, self.secrets)
+
+        # The leader may change while it writes one.
+        made = self._wait("Consul takes the tokens", tokens, deadline)
         files = observe_files(self.ssh)
         changed = write_config(self.ssh, self.installed, birth=False)
         # An agent that ran before its token was there remembers the refusal for a while; one that gets another token
