@@ -22,10 +22,13 @@ def reload_agent(ssh: Ssh, keys: AgentKeys, *, deadline: Deadline) -> None:
         try:
             with open_api(ssh, keys) as api:
                 api.put("agent/reload")
-        except ConsulRefused as refused:
-            # One whose secrets are out of date is cut off from the servers, and cannot ask them whether we may.
+        except (ConsulRefused, ConsulSilent) as failed:
+            # One whose secrets are out of date is cut off from the servers, and cannot ask them whether we may; one
+            # whose certificate has ended is not to be talked to before it shows the new one.
+            if isinstance(failed, ConsulSilent) and "CERTIFICATE_VERIFY_FAILED" not in (failed.seen or ""):
+                raise
             ssh.run(["systemctl", "reload", "--", paths.UNIT], check=False)
-            return Pending(refused.seen or refused.what)
+            return Pending(failed.seen or failed.what)
         return True
 
     wait_until(
