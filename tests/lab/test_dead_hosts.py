@@ -52,6 +52,7 @@ def test_a_dead_manager_on_hold_is_evicted_and_comes_back_as_new(stack: LabStack
     assert set(stack.up().expect().changes) == {"same"}
 
 
+@pytest.mark.full
 @pytest.mark.demand("U43", "U54")
 def test_a_half_dead_manager_is_fenced_and_another_takes_its_place(stack: LabStack, lab: Lab) -> None:
     """Its engine and its agent go on; only SSH is gone. Taken out of the settings, it must not go on acting."""

@@ -28,7 +28,7 @@ from tests.engine.project import CHECKOUT
 from tests.lab.containers import busybox_image, wait_for
 from tests.lab.engines import MemoryRecord, Rack, reinstall, together
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.full]
 
 MANAGERS, WORKERS = ["n1", "n2", "n3"], ["n4", "n5"]
 HOSTS = [*MANAGERS, *WORKERS]
