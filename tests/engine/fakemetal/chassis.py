@@ -30,6 +30,9 @@ class _Session:
     def __init__(self, host: str) -> None:
         self._host = host
 
+    def guid(self) -> str:
+        return f"guid of {self._host}"
+
     def power(self) -> Power:
         return Power(look()["hosts"].get(self._host, {}).get("power", "off"))
 

@@ -35,14 +35,15 @@ __all__ = [
 ]
 
 _SWARM = "swarm1"
+_LATER = "2100-01-01T00:00:00+00:00"
 
 
-def ensure_engine(site: Any, wish: Any) -> SimpleNamespace:
+def ensure_engine(site: Any, wish: Any, *, disrupt: object) -> SimpleNamespace:
     system(wish.host)
     with change(wish.host) as (_, host):
         host["disk"]["engine"] = True
     step(wish.host, "engine runs")
-    return SimpleNamespace(version="20.10", endpoint=f"tcp://{wish.host}:2376", certificate="c", not_after="2030")
+    return SimpleNamespace(version="20.10", endpoint=f"tcp://{wish.host}:2376", certificate="c", not_after=_LATER)
 
 
 def remove_engine(site: Any, wish: Any) -> None:
@@ -53,13 +54,13 @@ def remove_engine(site: Any, wish: Any) -> None:
     step(wish.host, "engine is stopped")
 
 
-def ensure_member(site: Any, wish: Any) -> SimpleNamespace:
+def ensure_member(site: Any, wish: Any, *, disrupt: object) -> SimpleNamespace:
     if not system(wish.host)["marker"]:
         raise ClusterError("Consul on a host that nobody claimed", host=wish.host)
     with change(wish.host) as (world, _):
         world["consul"] = sorted({*world["consul"], wish.host})
     step(wish.host, "is in Consul")
-    return SimpleNamespace(node_id=f"consul-{wish.host}")
+    return SimpleNamespace(node_id=f"consul-{wish.host}", not_after=_LATER, unfinished="")
 
 
 def remove_member(site: Any, wish: Any, *, dissolving: bool) -> None:
@@ -109,7 +110,7 @@ def ensure_node(site: Any, wish: NodeWish, record: object) -> NodeReport:
     raise ClusterError("comes to no end", host=wish.host)
 
 
-def remove_node(site: Any, wish: NodeWish, record: object, *, dissolving: bool, dead: bool) -> None:
+def remove_node(site: Any, wish: NodeWish, record: object, *, dissolving: bool, dead: bool, give_up: bool) -> None:
     for _ in range(20):
         world = look()
         local = system(wish.host)["node"]
@@ -128,6 +129,8 @@ def remove_node(site: Any, wish: NodeWish, record: object, *, dissolving: bool, 
                 ),
                 managers=managers,
                 reachable=reachable,
+                emptied=any(node["drained"] for key, node in listed if key == local),
+                give_up=give_up,
             )
         )
         if isinstance(planned, Wait):

@@ -6,6 +6,7 @@ Imported by the program, so that its resources name these classes, and with them
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ import metal.chassis.life
 import metal.chassis.power
 import metal.cluster.consul
 import metal.cluster.docker
+import metal.cluster.place
+import metal.cluster.reboot
 import metal.cluster.stackengine
 import metal.cluster.swarm
+import metal.cluster.wave
+from metal.cluster.disrupt import at_once
 from metal.site import Site
 from providers import boot_device, consul_member, docker_engine, host_ready, manager_node, power, swarm_node
 from providers.link import Link
@@ -91,5 +96,10 @@ for room, names in {
 }.items():
     for name in names:
         setattr(room, name, getattr(cluster, name))
+# Nothing runs on this metal, so nothing is drained, rebooted or in need of a place.
+metal.cluster.wave.rolling = lambda site, host, access, layer: nullcontext(at_once)
+metal.cluster.reboot.ensure_rebooted = lambda *given, **named: None
+metal.cluster.place.await_host = lambda site, host: None
+metal.cluster.swarm.refuse_needed_host = lambda site, name, host: None
 for room in (metal.cluster.consul, metal.cluster.swarm, metal.cluster.stackengine):
     room.wait_formed = lambda site, name: None
