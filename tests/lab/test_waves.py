@@ -144,7 +144,9 @@ def sampled(rack: Rack) -> Iterator[Samples]:
                 tasks = api.running_tasks(service["ID"])
         except (MetalError, EngineRefused, EngineSilent):
             return False
-        samples.away.append(frozenset(n.name for n in nodes if not n.ready or n.availability != "active"))
+        # A new leader calls nodes unknown until it has heard of them; that takes nobody away.
+        away = (n for n in nodes if not (n.ready or n.unheard) or n.availability != "active")
+        samples.away.append(frozenset(n.name for n in away))
         samples.running.append(sum(task["Status"]["State"] == "running" for task in tasks))
         return True
 
