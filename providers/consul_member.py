@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import Leaving, is_dissolving
-from metal.plan.override import gives_up
 from metal.plan.renewal import CONSUL_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
 from providers.external_consul import external_consul
+from providers.leaving import cluster_dissolves, last_is_given_up
 from providers.link import Link, former_name
 
 if TYPE_CHECKING:
     from metal.cluster.consul.wish import MemberWish
-    from metal.site import Site
 
 __all__ = ["ConsulMember"]
 
@@ -69,10 +67,8 @@ class ConsulMemberProvider(Link):
         from metal.cluster.consul import remove_member
 
         site = process.site(str(props["owner"]))
-        gone = is_dissolving(
-            process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
-        )
-        remove_member(site, _wish(props), dissolving=gone or _gives_up(site, props))
+        given_up = last_is_given_up(site, props, lambda cluster: cluster.consul_servers)
+        remove_member(site, _wish(props), dissolving=cluster_dissolves(site, props) or given_up)
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
@@ -88,13 +84,6 @@ class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         computed = dict.fromkeys(("node_id", "membership", "not_after", "unfinished"))
         super().__init__(ConsulMemberProvider(), name, {**props, **computed}, opts)
-
-
-def _gives_up(site: Site, props: dict[str, Any]) -> bool:
-    """Whether the cluster's only server begins a new life, and what it holds goes with the old one."""
-    host, wanted = str(props["host"]), site.fleet.clusters.get(str(props["cluster"]))
-    new_life = process.leaving(host) is Leaving.NEW_LIFE
-    return wanted is not None and new_life and gives_up(wanted.override, wanted.consul_servers, host)
 
 
 def _wish(props: dict[str, Any]) -> MemberWish:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import Leaving, is_dissolving
-from metal.plan.override import gives_up
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
+from providers.leaving import cluster_dissolves, last_is_given_up
 from providers.link import Link, former_name
 
 if TYPE_CHECKING:
@@ -52,15 +51,11 @@ class ManagerNodeProvider(Link):
         from metal.cluster.swarm import refuse_needed_host
 
         site = process.site(str(props["owner"]))
-        gone = is_dissolving(
-            process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
-        )
-        host, wanted = str(props["host"]), site.fleet.clusters.get(str(props["cluster"]))
-        new_life = process.leaving(host) is Leaving.NEW_LIFE
-        given_up = wanted is not None and new_life and gives_up(wanted.override, wanted.container_managers, host)
+        gone = cluster_dissolves(site, props)
+        given_up = last_is_given_up(site, props, lambda cluster: cluster.container_managers)
         if not gone:
             # The first link to go: refused here, nothing of the host has been taken down.
-            refuse_needed_host(site, str(props["cluster"]), host)
+            refuse_needed_host(site, str(props["cluster"]), str(props["host"]))
         remove_manager_node(site, _wish(props), dissolving=gone or given_up)
 
 

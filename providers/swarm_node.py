@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import Leaving, is_dissolving
-from metal.plan.override import gives_up
 from providers import process
 from providers.access import pinned_access
 from providers.external_consul import external_consul
+from providers.leaving import cluster_dissolves, last_is_given_up
 from providers.link import Link, taken_away
 
 if TYPE_CHECKING:
@@ -62,19 +61,11 @@ class SwarmNodeProvider(Link):
         from metal.cluster.swarm import remove_node
 
         site = process.site(str(props["owner"]))
-        gone = is_dissolving(
-            process.leaving(str(props["host"])), cluster_wanted=str(props["cluster"]) in site.fleet.clusters
-        )
+        gone = cluster_dissolves(site, props)
         # A cluster that goes away may have lost its other servers already; only the host's own agent is asked then.
         record = _record(site, props, patience=0 if gone else site.fleet.deadlines.evict)
-        host = str(props["host"])
-        wanted = site.fleet.clusters.get(str(props["cluster"]))
-        give_up = (
-            wanted is not None
-            and process.leaving(host) is Leaving.NEW_LIFE
-            and gives_up(wanted.override, wanted.managers, host)
-        )
-        dead = process.is_given_up(str(props["owner"]), host)
+        give_up = last_is_given_up(site, props, lambda cluster: cluster.managers)
+        dead = process.is_given_up(str(props["owner"]), str(props["host"]))
         remove_node(site, _wish(props), record, dissolving=gone, dead=dead, give_up=give_up)
 
 
