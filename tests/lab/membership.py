@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from lab.api import Lab
-from lab.spec import LabSpec
-from tests.engine.project import CHECKOUT, Outcome
+from tests.engine.project import Outcome
 from tests.lab.stack import LabStack
 from toolchain.pulumi import pulumi
 
-__all__ = ["everywhere", "members", "said", "six_hosts", "standing_stack"]
-
-
-@contextmanager
-def six_hosts(name: str, number: int) -> Iterator[Lab]:
-    """A lab of its own, off at first; gone at the end.
-
-    :param number: of its networks, 10.<number>.0.0/24 among hosts and 127.0.<number>.0 among BMCs.
-    """
-    lab = Lab.from_spec(
-        LabSpec(
-            name=name,
-            subnet=IPv4Network(f"10.{number}.0.0/24"),
-            bmc_base=IPv4Address(f"127.0.{number}.0"),
-            directory=CHECKOUT / ".metalswarm" / f"test-{name}",
-        )
-    )
-    lab.down()
-    try:
-        lab.up()
-        yield lab
-    finally:
-        lab.down()
+__all__ = ["everywhere", "members", "said", "standing_stack"]
 
 
 def standing_stack(folder: Path, lab: Lab) -> LabStack:

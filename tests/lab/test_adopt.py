@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
 from lab.api import Lab
-from lab.spec import LabSpec
-from tests.engine.project import CHECKOUT
 from tests.lab.containers import busybox_image, wait_for
 from tests.lab.handmade import TOKEN, AdoptedStack, HandMade
+from tests.lab.ready_stack import small_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine]
 
@@ -24,20 +22,8 @@ PIDS = ("docker.service", "consul-by-hand.service")
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    spec = LabSpec(
-        name="adopt",
-        hosts=4,
-        subnet=IPv4Network("10.20.0.0/24"),
-        bmc_base=IPv4Address("127.0.20.0"),
-        directory=CHECKOUT / ".metalswarm" / "test-adopt",
-    )
-    lab = Lab.from_spec(spec)
-    lab.down()
-    try:
-        lab.up()
+    with small_lab("adopt", 20, hosts=4) as lab:
         yield lab
-    finally:
-        lab.down()
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +126,8 @@ def test_taken_over_engines_are_managed_like_any_other(made: HandMade, stack: Ad
     stack.project.up(timeout=540).expect()
     after = made.nodes()
     assert {name: node["ID"] for name, node in after.items()} == {name: node["ID"] for name, node in before.items()}
-    assert {node["Status"]["State"] for node in after.values()} == {"ready"}
+    # A leader that took over lately calls a node unknown until it has heard of it.
+    wait_for("every node ready", lambda: {node["Status"]["State"] for node in made.nodes().values()} == {"ready"})
     assert made.processes("consul-by-hand.service") == consul
     for name in made.managers:
         assert "2475" in made.ssh(name, "ss -Hltn 'sport = :2475'")

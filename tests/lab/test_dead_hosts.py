@@ -9,7 +9,8 @@ import pytest
 from lab.api import Lab
 from lab.bmc.client import PowerAct
 from tests.lab.containers import wait_for
-from tests.lab.membership import everywhere, members, said, six_hosts, standing_stack
+from tests.lab.membership import everywhere, members, said, standing_stack
+from tests.lab.ready_stack import small_lab
 from tests.lab.stack import LabStack
 
 pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with six_hosts("dead", 61) as lab:
+    with small_lab("dead", 61, hosts=6) as lab:
         yield lab
 
 

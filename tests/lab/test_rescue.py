@@ -31,7 +31,7 @@ CLUSTER = "blue"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with small_lab("rescue", 78) as lab:
+    with small_lab("rescue", 76) as lab:
         yield lab
 
 

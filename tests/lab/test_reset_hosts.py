@@ -9,8 +9,8 @@ import pytest
 from lab.api import Lab
 from lab.bmc.client import PowerAct
 from tests.lab.containers import wait_for
-from tests.lab.membership import everywhere, members, said, six_hosts, standing_stack
-from tests.lab.ready_stack import warnings
+from tests.lab.membership import everywhere, members, said, standing_stack
+from tests.lab.ready_stack import small_lab, warnings
 from tests.lab.stack import LabStack
 
 pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with six_hosts("reset", 62) as lab:
+    with small_lab("reset", 62, hosts=6) as lab:
         yield lab
 
 

@@ -6,18 +6,17 @@ import copy
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.api import Lab
-from lab.spec import LabSpec
-from tests.engine.project import CHECKOUT, Outcome
+from tests.engine.project import Outcome
 from tests.lab.client_loop import SwarmClient, asking, counting
 from tests.lab.cluster_sight import Wanted, differences, wanted_clusters
 from tests.lab.containers import IMAGE, busybox_image, wait_for
+from tests.lab.ready_stack import small_lab
 from tests.lab.scenario import Scenario, Sequence, Step, broken_orders, layout, patched, scenarios
 from tests.lab.stack import LabStack
 
@@ -39,20 +38,8 @@ pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    spec = LabSpec(
-        name="moves",
-        hosts=9,
-        subnet=IPv4Network("10.40.0.0/24"),
-        bmc_base=IPv4Address("127.0.40.0"),
-        directory=CHECKOUT / ".metalswarm" / "test-moves",
-    )
-    lab = Lab.from_spec(spec)
-    lab.down()
-    try:
-        lab.up()
+    with small_lab("moves", 40, hosts=9) as lab:
         yield lab
-    finally:
-        lab.down()
 
 
 @dataclass

@@ -6,12 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from lab.api import Lab
-from lab.spec import LabSpec
 from metal.cluster.disrupt import DRAINED_NOTE
 from metal.cluster.docker import DockerApi, ensure_engine, observe_engine
 from metal.cluster.docker.api import EngineRefused, EngineSilent
@@ -24,9 +22,9 @@ from metal.host.reboot import read_boot_id
 from metal.places import WaveStopped
 from metal.site import Site
 from metal.waiting import Run
-from tests.engine.project import CHECKOUT
 from tests.lab.containers import busybox_image, wait_for
 from tests.lab.engines import MemoryRecord, Rack, reinstall, together
+from tests.lab.ready_stack import small_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 
@@ -37,20 +35,8 @@ BROKEN = "/etc/systemd/system/docker.service.d/99-broken.conf"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    spec = LabSpec(
-        name="waves",
-        hosts=5,
-        subnet=IPv4Network("10.30.0.0/24"),
-        bmc_base=IPv4Address("127.0.30.0"),
-        directory=CHECKOUT / ".metalswarm" / "test-waves",
-    )
-    lab = Lab.from_spec(spec)
-    lab.down()
-    try:
-        lab.up()
+    with small_lab("waves", 30, hosts=5) as lab:
         yield lab
-    finally:
-        lab.down()
 
 
 @pytest.fixture(scope="module")
