@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -20,16 +19,10 @@ def backup(
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Write Consul's snapshot and the leading manager's raft directory, encrypted with a key of the seed."""
-    from cli.stack import named_cluster, open_stack
+    from cli.stack import site_of
     from metal.rescue import back_up, backup_folder
-    from metal.site import Site
-    from metal.waiting import Run
 
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
-    fleet, credentials = open_stack(stack)
-    named_cluster(fleet, cluster)
-    with Site.open(fleet, credentials, run) as site:
-        report = back_up(site, cluster, to or backup_folder(fleet, cluster, Path.cwd()))
+    with site_of(stack, cluster) as site:
+        report = back_up(site, cluster, to or backup_folder(site.fleet, cluster, Path.cwd()))
     for path in report.files:
         typer.echo(path)

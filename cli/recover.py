@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Annotated
 
 import typer
@@ -25,20 +24,14 @@ def recover(
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Bring back a cluster that has lost most of its managers or Consul servers, from those that are left."""
-    from cli.stack import named_cluster, open_stack
+    from cli.stack import site_of
     from metal.errors import PlanRefused
     from metal.plan.rescue import decide_recovery
     from metal.plan.verdict import Refuse
     from metal.rescue import observe_recovery
     from metal.rescue import recover as carry_out
-    from metal.site import Site
-    from metal.waiting import Run
 
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
-    fleet, credentials = open_stack(stack)
-    named_cluster(fleet, cluster)
-    with Site.open(fleet, credentials, run) as site:
+    with site_of(stack, cluster) as site:
         plan = decide_recovery(observe_recovery(site, cluster), given_up=dead or (), founder=manager)
         if isinstance(plan, Refuse):
             raise PlanRefused(f"{cluster}: {plan.reason}", next_step=plan.next_step)

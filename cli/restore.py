@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -21,22 +20,16 @@ def restore(
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Put a backup of Consul or of the swarm in the place of what the cluster has. See docs/operations.md first."""
-    from cli.stack import named_cluster, open_stack
+    from cli.stack import site_of
     from metal.rescue import restore_consul, restore_swarm
     from metal.rescue.seal import BackupKind, read_label
-    from metal.site import Site
-    from metal.waiting import Run
 
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
-    fleet, credentials = open_stack(stack)
-    named_cluster(fleet, cluster)
-    sealed = file.read_bytes()
-    label = read_label(sealed)
-    typer.echo(f"{label.kind} of {label.cluster}, taken on {label.host} at {label.taken}", err=True)
-    if not yes:
-        typer.confirm(f"Put it in the place of what {cluster} has now?", abort=True)
-    with Site.open(fleet, credentials, run) as site:
+    with site_of(stack, cluster) as site:
+        sealed = file.read_bytes()
+        label = read_label(sealed)
+        typer.echo(f"{label.kind} of {label.cluster}, taken on {label.host} at {label.taken}", err=True)
+        if not yes:
+            typer.confirm(f"Put it in the place of what {cluster} has now?", abort=True)
         if label.kind is BackupKind.CONSUL:
             typer.echo(f"Consul of {cluster} holds the backup, through {restore_consul(site, cluster, sealed)}")
         else:

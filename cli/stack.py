@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 import yaml
 
 from metal.errors import MetalError, SettingsError
 from metal.settings import load_fleet
 from metal.settings.credentials import Credentials
 from metal.settings.fleet import ClusterWish, Fleet
+from metal.site import Site
+from metal.waiting import Run
 
-__all__ = ["named_cluster", "open_stack"]
+__all__ = ["named_cluster", "open_stack", "site_of"]
 
 _PULUMI_SECONDS = 60
 
@@ -39,6 +45,21 @@ def open_stack(stack: str | None = None, *, root: Path | None = None) -> tuple[F
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
     fleet = load_fleet(json.loads(config["metalswarm:fleet"]), root=folder, owner=f"{project}/{name.split('/')[-1]}")
     return fleet, Credentials.from_config(config, os.environ)
+
+
+@contextmanager
+def site_of(stack: str | None, cluster: str) -> Iterator[Site]:
+    """The site of a stack, for a command on one of its clusters; progress goes to stderr, SIGINT cancels.
+
+    :param stack: as of :func:`open_stack`.
+    :raises MetalError: the settings have no cluster of that name.
+    """
+    run = Run(progress=lambda line: typer.echo(line, err=True))
+    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    fleet, credentials = open_stack(stack)
+    named_cluster(fleet, cluster)
+    with Site.open(fleet, credentials, run) as site:
+        yield site
 
 
 def named_cluster(fleet: Fleet, name: str) -> ClusterWish:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from metal.cluster.consul import MemberWish, find_living
 from metal.cluster.consul.living import reachable_hosts
+from metal.cluster.docker.api import DockerApi
 from metal.cluster.swarm.living import LivingManagers
+from metal.cluster.swarm.view import View
 from metal.errors import Cancelled, ClusterError, HostError, HostFault, MetalError
 from metal.plan.quorum import Membership
 from metal.plan.risk import risks
@@ -58,7 +60,13 @@ def back_up(site: Site, cluster: str, folder: Path) -> BackupReport:
         deadline = site.run.deadline(site.fleet.deadlines.consul)
         host, content = take_snapshot(site, cluster, deadline=deadline)
         files.append(write_backup(site, folder, _label(site, cluster, BackupKind.CONSUL, host), content))
-    return BackupReport(cluster, (*files, _back_up_swarm(site, cluster, folder)))
+    with LivingManagers(site, cluster).open(None) as found:
+        if found is None:
+            raise ClusterError(
+                f"no manager of {cluster} answers with a leader",
+                next_step=f"bring a majority of them up; where that is lost for good: metalswarm recover {cluster}",
+            )
+        return BackupReport(cluster, (*files, _back_up_swarm(site, cluster, folder, *found)))
 
 
 def back_up_at_risk(site: Site, old: Membership, new: Membership, *, root: Path) -> tuple[str, ...]:
@@ -113,14 +121,12 @@ def _back_up_what_leads(site: Site, cluster: str, folder: Path, keep: int) -> tu
     elif own:
         missing.append(f"{cluster}: no backup of Consul: none of its servers knows a leader")
     with LivingManagers(site, cluster).open(None) as found:
-        leads = found is not None
-    if leads:
         try:
-            _back_up_swarm(site, cluster, folder)
+            if found is None:
+                raise _LeaderAway("none of its managers knows a leader")
+            _back_up_swarm(site, cluster, folder, *found)
         except _LeaderAway as error:
             missing.append(f"{cluster}: no backup of the swarm: {error.what}")
-    else:
-        missing.append(f"{cluster}: no backup of the swarm: none of its managers knows a leader")
     for kind in BackupKind:
         for path in sorted(folder.glob(f"{cluster}-{kind}-*{_SUFFIX}"))[:-keep]:
             path.unlink(missing_ok=True)
@@ -131,28 +137,20 @@ def _has_own_consul(site: Site, cluster: str) -> bool:
     return site.fleet.clusters[cluster].consul.external is None
 
 
-def _back_up_swarm(site: Site, cluster: str, folder: Path) -> Path:
+def _back_up_swarm(site: Site, cluster: str, folder: Path, api: DockerApi, view: View) -> Path:
     """Of the leader: it alone is known to hold all that the swarm has acknowledged."""
-    deadline = site.run.deadline(site.fleet.deadlines.swarm)
-    with LivingManagers(site, cluster).open(None) as found:
-        if found is None:
-            raise ClusterError(
-                f"no manager of {cluster} answers with a leader",
-                next_step=f"bring a majority of them up; where that is lost for good: metalswarm recover {cluster}",
-            )
-        api, view = found
-        (leader,) = [node for node in view.nodes if node.leader]
-        # One that is about to leave is in no pool any more, and leads all the same.
-        host = next((name for name in (*site.fleet.hosts, *site.fleet.unmanaged) if leader.is_of(name)), None)
-        if host is None or not reachable_hosts(site, [host]):
-            raise _LeaderAway(f"the leader of {cluster}, {leader.name}, is no host that may be dialled")
-        try:
-            ssh = site.ssh.connect(site.access(host), deadline=site.run.deadline(site.fleet.deadlines.evict))
-        except HostError as error:
-            if error.fault not in (HostFault.UNREACHABLE, HostFault.TIMEOUT):
-                raise
-            raise _LeaderAway(f"the leader of {cluster}, {host}, does not answer", seen=error.seen) from None
-        write_through(api, leader.id, deadline=deadline)
+    (leader,) = [node for node in view.nodes if node.leader]
+    # One that is about to leave is in no pool any more, and leads all the same.
+    host = next((name for name in (*site.fleet.hosts, *site.fleet.unmanaged) if leader.is_of(name)), None)
+    if host is None or not reachable_hosts(site, [host]):
+        raise _LeaderAway(f"the leader of {cluster}, {leader.name}, is no host that may be dialled")
+    try:
+        ssh = site.ssh.connect(site.access(host), deadline=site.run.deadline(site.fleet.deadlines.evict))
+    except HostError as error:
+        if error.fault not in (HostFault.UNREACHABLE, HostFault.TIMEOUT):
+            raise
+        raise _LeaderAway(f"the leader of {cluster}, {host}, does not answer", seen=error.seen) from None
+    write_through(api, leader.id, deadline=site.run.deadline(site.fleet.deadlines.swarm))
     label = _label(site, cluster, BackupKind.SWARM, host, view.swarm)
     return write_backup(site, folder, label, copy_raft(site, ssh))
 

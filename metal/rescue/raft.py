@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from metal.cluster.docker.api import DockerApi, EngineRefused, EngineSilent, EngineUnready
-from metal.cluster.swarm.view import observe_view
+from metal.cluster.docker.api import DockerApi
+from metal.cluster.swarm.listed import rewrite
 from metal.errors import ClusterError
 from metal.host.ssh import Ssh
 from metal.site import Site
-from metal.waiting import Deadline, Pending, wait_until
+from metal.waiting import Deadline
 
 __all__ = ["copy_raft", "put_raft", "raft_age", "swarm_folder", "write_through"]
 
@@ -67,28 +67,7 @@ def write_through(api: DockerApi, leader: str, *, deadline: Deadline) -> None:
     :param leader: node id.
     """
 
-    def probe() -> bool | Pending:
-        node = observe_view(api).node(leader)
-        if node is None:
-            return Pending("the leader is not listed")
-        try:
-            api.node_update(node.id, node.version, node.spec)
-        except EngineRefused as error:
-            if "out of sequence" in (error.seen or ""):
-                return Pending("somebody else changed it")
-            raise
-        return True
-
-    wait_until(
-        "the swarm takes a write",
-        probe,
-        deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}", seen=seen, next_step="look at `docker node ls` on a manager"
-        ),
-        host=api.host,
-        passing=(EngineSilent, EngineUnready),
-    )
+    rewrite(api, leader, deadline=deadline, host=api.host)
 
 
 def copy_raft(site: Site, ssh: Ssh) -> bytes:

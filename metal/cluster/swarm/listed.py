@@ -12,7 +12,17 @@ from metal.plan.join import Role
 from metal.plan.majority import may_remove
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["ask_role", "await_node", "change", "demote", "prune", "remove", "set_availability", "set_labels"]
+__all__ = [
+    "ask_role",
+    "await_node",
+    "change",
+    "demote",
+    "prune",
+    "remove",
+    "rewrite",
+    "set_availability",
+    "set_labels",
+]
 
 # While a leader is elected every call is refused; that passes or ends at the deadline.
 _PASSING = (EngineSilent, EngineUnready)
@@ -143,13 +153,42 @@ def prune(api: DockerApi, node: str, *, left: bool = False, deadline: Deadline, 
 def change(api: DockerApi, node: str, wanted: Mapping[str, Any], *, deadline: Deadline, host: str) -> None:
     """Change some fields of a node's spec; repeats when somebody else changed it in between."""
 
+    def as_wanted(found: Node) -> bool:
+        return all(
+            found.spec.get(key) == value or (not value and not found.spec.get(key)) for key, value in wanted.items()
+        )
+
+    _write(
+        api,
+        node,
+        wanted,
+        f"node {node} takes {', '.join(wanted).lower()}",
+        needless=as_wanted,
+        deadline=deadline,
+        host=host,
+    )
+
+
+def rewrite(api: DockerApi, node: str, *, deadline: Deadline, host: str) -> None:
+    """Write a node's spec once more as it is: an entry in Raft's log that changes nothing."""
+    _write(api, node, {}, "the swarm takes a write", needless=lambda found: False, deadline=deadline, host=host)
+
+
+def _write(
+    api: DockerApi,
+    node: str,
+    wanted: Mapping[str, Any],
+    what: str,
+    *,
+    needless: Callable[[Node], bool],
+    deadline: Deadline,
+    host: str,
+) -> None:
     def probe() -> bool | Pending:
         found = observe_view(api).node(node)
         if found is None:
             return Pending("not listed")
-        if all(
-            found.spec.get(key) == value or (not value and not found.spec.get(key)) for key, value in wanted.items()
-        ):
+        if needless(found):
             return True
         try:
             api.node_update(node, found.version, {**found.spec, **wanted})
@@ -160,7 +199,7 @@ def change(api: DockerApi, node: str, wanted: Mapping[str, Any], *, deadline: De
         return True
 
     wait_until(
-        f"node {node} takes {', '.join(wanted).lower()}",
+        what,
         probe,
         deadline=deadline,
         fail=lambda what, seen: ClusterError(
