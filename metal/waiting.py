@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 # What a look that waits for nothing gives a silent host: one that is up answers in well under a second.
 LOOK_SECONDS = 15.0
+# Seconds between two lines of a wait that sees nothing new, in the end.
+_TOLD_AGAIN = 30.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def wait_until(
 ) -> T:
     """Call `probe` until it returns something other than :class:`Pending`.
 
-    :param what: what is waited for, as a clause ("SSH answers"); shown as progress.
+    :param what: what is waited for, as a clause ("SSH answers"); shown as progress when something new is seen, and
+        otherwise after 1, 3, 7, 15 s and so on, at least every half minute.
     :param fail: makes the error at the deadline from (what, last thing seen).
     :param interval: seconds between the end of one probe and the start of the next.
     :param passing: errors of a probe that count as "not yet".
@@ -96,7 +99,7 @@ def wait_until(
     run = deadline.run
     started = run.clock()
     last = "nothing yet"
-    shown = ""
+    shown, due, gap = "", 0.0, 1.0
     while True:
         try:
             answer: Any = probe()
@@ -105,10 +108,12 @@ def wait_until(
         if not isinstance(answer, Pending):
             return answer  # type: ignore[no-any-return]
         last = answer.seen
-        line = f"waiting: {what} ({last}), {run.clock() - started:.0f} s of {deadline.seconds:.0f} s"
-        if line != shown:
+        waited = run.clock() - started
+        if last != shown or waited >= due:
+            line = f"waiting: {what} ({last}), {waited:.0f} s of {deadline.seconds:.0f} s"
             run.progress(f"{host}: {line}" if host else line)
-            shown = line
+            # What is told again goes into logs, of a hundred hosts at once: ever more rarely.
+            shown, due, gap = last, waited + gap, min(gap * 2, _TOLD_AGAIN)
         if deadline.remaining <= interval:
             failure = fail(what, last)
             failure.host = failure.host or host

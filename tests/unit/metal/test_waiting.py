@@ -1,0 +1,57 @@
+"""What a wait tells while it lasts."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from metal.errors import HostError, HostFault, MetalError
+from metal.waiting import Pending, Run, wait_until
+
+
+@dataclass
+class _Hands:
+    """A clock that only pauses move."""
+
+    now: float = 100.0
+    lines: list[str] = field(default_factory=list)
+
+    def run(self) -> Run:
+        hands = self
+
+        class Cancel(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                hands.now += timeout or 0.0
+                return False
+
+        return Run(cancel=Cancel(), progress=self.lines.append, clock=lambda: self.now)
+
+
+def _fail(what: str, seen: str) -> MetalError:
+    return HostError(what, fault=HostFault.TIMEOUT, seen=seen)
+
+
+def test_what_stays_the_same_is_told_ever_more_rarely() -> None:
+    hands = _Hands()
+    with pytest.raises(HostError):
+        wait_until("SSH answers", lambda: Pending("refused"), deadline=hands.run().deadline(600), fail=_fail, host="n1")
+    seconds = [int(line.rsplit(", ", 1)[1].split()[0]) for line in hands.lines]
+    assert seconds[:5] == [0, 1, 3, 7, 15]
+    assert max(later - sooner for sooner, later in zip(seconds, seconds[1:], strict=False)) == 30
+    assert len(hands.lines) < 30
+    assert hands.lines[0] == "n1: waiting: SSH answers (refused), 0 s of 600 s"
+
+
+def test_something_new_is_told_at_once() -> None:
+    hands = _Hands()
+    seen = iter(["refused"] * 20 + ["no key", "no key"])
+    wait_until(
+        "SSH answers",
+        lambda: Pending(next(seen)) if hands.now < 122 else "up",
+        deadline=hands.run().deadline(60),
+        fail=_fail,
+    )
+    assert "waiting: SSH answers (no key), 20 s of 60 s" in hands.lines
+    assert sum("no key" in line for line in hands.lines) == 1
