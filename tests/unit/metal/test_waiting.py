@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ def test_what_stays_the_same_is_told_ever_more_rarely() -> None:
         wait_until("SSH answers", lambda: Pending("refused"), deadline=hands.run().deadline(600), fail=_fail, host="n1")
     seconds = [int(line.rsplit(", ", 1)[1].split()[0]) for line in hands.lines]
     assert seconds[:5] == [0, 1, 3, 7, 15]
-    assert max(later - sooner for sooner, later in zip(seconds, seconds[1:], strict=False)) == 30
+    assert max(later - sooner for sooner, later in itertools.pairwise(seconds)) == 30
     assert len(hands.lines) < 30
     assert hands.lines[0] == "n1: waiting: SSH answers (refused), 0 s of 600 s"
 
