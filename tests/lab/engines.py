@@ -149,8 +149,9 @@ class Rack:
 
     def node_wish(self, name: str, **changes: object) -> NodeWish:
         cluster = self.site.fleet.clusters["blue"]
-        fields = {"role": Role.MANAGER if name in cluster.managers else Role.WORKER, **changes}
-        return NodeWish(host=name, access=self.access(name), cluster="blue", swarm=cluster.swarm, **fields)  # type: ignore[arg-type]
+        role = Role.MANAGER if name in cluster.managers else Role.WORKER
+        fields = {"role": role, "swarm": cluster.swarm, **changes}
+        return NodeWish(host=name, access=self.access(name), cluster="blue", **fields)  # type: ignore[arg-type]
 
     def _host(self, name: str, manager: bool) -> HostWish:
         return HostWish(

@@ -16,6 +16,7 @@ import pytest
 from lab.api import Lab
 from metal.pki.authority import BOTH, Authority
 from tests.lab.containers import busybox_image, replicated_service
+from tests.lab.newer_package import offer_newer
 from tests.lab.ready_stack import small_lab
 from tests.lab.stack import SEED, LabStack
 
@@ -137,6 +138,28 @@ def test_engine_consul_certificate_and_reboot_in_one_edit(stack: LabStack, tmp_p
     assert set(stack.up().expect().changes) == {"same"}
     assert set(stack.refresh("--expect-no-changes").expect().changes) == {"same"}
     assert seen(stack, BOOT) == now
+
+
+@pytest.mark.demand("U40", "U57")
+def test_another_version_of_the_engine_is_installed_in_waves(stack: LabStack, lab: Lab) -> None:
+    """It is held afterwards, and the engine that runs is that of the package."""
+    version = offer_newer(lab, "docker.io", "+lab1")
+    stack.fleet["docker"]["version"] = "*+lab1"
+    preview = stack.preview().expect()
+    assert "blue: engine restarts (version: 20.10.24* to *+lab1), drained, in waves: n1, n2; n3" in preview.output
+    assert "replace" not in preview.changes, preview.output
+    starts, boots = seen(stack, STARTS), seen(stack, BOOT)
+    with replicated_service(stack, replicas=1), sampled(stack) as samples:
+        stack.up().expect()
+        assert samples.running[-1] == 1
+    assert max(map(len, samples.away)) == 1, samples.away
+    assert set(seen(stack, "dpkg-query -W -f '${Version}' docker.io").values()) == {version}
+    assert set(seen(stack, "apt-mark showhold").values()) == {"docker.io"}
+    after = seen(stack, STARTS)
+    assert all(starts[name].split()[0] != after[name].split()[0] for name in starts), "each engine was restarted"
+    assert seen(stack, BOOT) == boots
+    assert {node["availability"] for node in stack.swarm_nodes().values()} == {"active"}
+    assert set(stack.up().expect().changes) == {"same"}
 
 
 @pytest.mark.demand("U57")
