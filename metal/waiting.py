@@ -90,7 +90,7 @@ def wait_until(
     """Call `probe` until it returns something other than :class:`Pending`.
 
     :param what: what is waited for, as a clause ("SSH answers"); shown as progress when something new is seen, and
-        otherwise after 1, 3, 7, 15 s and so on, at least every half minute.
+        otherwise after 1, 3, 7, 15 s and so on, at least every half minute; its end is told if its beginning was.
     :param fail: makes the error at the deadline from (what, last thing seen).
     :param interval: seconds between the end of one probe and the start of the next.
     :param passing: errors of a probe that count as "not yet".
@@ -100,18 +100,23 @@ def wait_until(
     started = run.clock()
     last = "nothing yet"
     shown, due, gap = "", 0.0, 1.0
+
+    def tell(line: str) -> None:
+        run.progress(f"{host}: {line}" if host else line)
+
     while True:
         try:
             answer: Any = probe()
         except passing as error:
             answer = Pending(str(error).replace("\n", " "))
         if not isinstance(answer, Pending):
+            if shown:
+                tell(f"{what}, after {run.clock() - started:.0f} s")
             return answer  # type: ignore[no-any-return]
         last = answer.seen
         waited = run.clock() - started
         if last != shown or waited >= due:
-            line = f"waiting: {what} ({last}), {waited:.0f} s of {deadline.seconds:.0f} s"
-            run.progress(f"{host}: {line}" if host else line)
+            tell(f"waiting: {what} ({last}), {waited:.0f} s of {deadline.seconds:.0f} s")
             # What is told again goes into logs, of a hundred hosts at once: ever more rarely.
             shown, due, gap = last, waited + gap, min(gap * 2, _TOLD_AGAIN)
         if deadline.remaining <= interval:

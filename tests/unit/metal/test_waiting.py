@@ -56,3 +56,10 @@ def test_something_new_is_told_at_once() -> None:
     )
     assert "waiting: SSH answers (no key), 20 s of 60 s" in hands.lines
     assert sum("no key" in line for line in hands.lines) == 1
+    assert hands.lines[-1] == "SSH answers, after 22 s"
+
+
+def test_what_is_so_at_once_is_not_told() -> None:
+    hands = _Hands()
+    assert wait_until("SSH answers", lambda: "up", deadline=hands.run().deadline(60), fail=_fail) == "up"
+    assert not hands.lines

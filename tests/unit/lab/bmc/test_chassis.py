@@ -79,11 +79,17 @@ def test_the_machine_is_detached_from_the_simulator(machine: Path) -> None:
         timeout=10,
     )
     assert power(machine) == "power:1\n"
+    pid = int((machine / "power").read_text().split()[0])
+    wait_until(
+        "the machine leads a session of its own",
+        lambda: True if os.getsid(pid) == pid else Pending(f"session {os.getsid(pid)}"),
+        deadline=Run().deadline(10),
+        fail=lambda what, seen: LabError(what, seen=seen),
+        interval=0.02,
+    )
     # With a writer left this would raise BlockingIOError.
     assert os.read(reader, 1) == b"", "the machine holds no descriptor of the simulator"
     os.close(reader)
-    pid = int((machine / "power").read_text().split()[0])
-    assert os.getsid(pid) == pid
 
 
 def test_reset_and_soft_shutdown_reach_a_machine_that_is_on(machine: Path) -> None:
