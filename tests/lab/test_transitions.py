@@ -213,7 +213,14 @@ def wait_for_nothing_stale(stack: LabStack, cluster: Wanted) -> None:
     try:
         wait_for(f"{cluster.name} is as wanted", clean, seconds=120)
     except AssertionError as late:
-        raise AssertionError("\n".join([str(late), *seen])) from None
+        told = [_agents(stack, host) for host in sorted(cluster.members) if any(host in line for line in seen)]
+        raise AssertionError("\n".join([str(late), *seen, *told])) from None
+
+
+def _agents(stack: LabStack, host: str) -> str:
+    """What a host's own services say of themselves, for whoever reads the failure."""
+    command = "systemctl is-active consul docker; journalctl -u consul -n 60 --no-pager -o short-precise"
+    return f"--- {host}\n{stack.ssh(host, command, check=False)}"
 
 
 def _members(clusters: Mapping[str, Wanted]) -> set[str]:
