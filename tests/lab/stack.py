@@ -144,7 +144,8 @@ class LabStack:
     def swarm_nodes(self, host: str = "n1", *, cluster: str = "blue") -> dict[str, dict[str, Any]]:
         nodes = self.docker("/nodes", host=host, cluster=cluster)
         return {
-            node["Description"]["Hostname"]: {
+            # One that is just joining has not yet said its name.
+            node["Description"].get("Hostname") or node["ID"]: {
                 "id": node["ID"],
                 "role": node["Spec"]["Role"],
                 "availability": node["Spec"]["Availability"],

@@ -78,11 +78,13 @@ def _await_decision(
 
     def probe() -> tuple[Start, bool] | Pending:
         recorded = frozenset(name for name in record.read() if name == wish.host or _may_live(site, name))
-        names = [name for name in dialable(site, {*wanted_admins(site, wish.cluster), *recorded}) if name != wish.host]
+        wanted = wanted_admins(site, wish.cluster)
+        names = [name for name in dialable(site, {*wanted, *recorded}) if name != wish.host]
         ring, said[:] = observe_ring(site, driver, names, key, deadline=deadline)
         living = {name: site.access(name).address for name in ring}
         running = driver.observe(ssh)
-        decision = decide_seed(RingSight(wish.host, wish.address, wish.admin, running, living, recorded))
+        leaving = frozenset(living) - frozenset(wanted)
+        decision = decide_seed(RingSight(wish.host, wish.address, wish.admin, running, living, recorded, leaving))
         if isinstance(decision, Wait):
             return Pending("; ".join([decision.reason, *said]))
         return decision, is_outlived(wish.host, running, ring, recorded=recorded)

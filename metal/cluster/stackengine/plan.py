@@ -20,6 +20,7 @@ class RingSight:
     :ivar running: how it is set up now; None where it is not.
     :ivar living: addresses of the ring members that answer, by name, this host left out.
     :ivar recorded: ring members that were ever registered and never removed, by name; given-up hosts left out.
+    :ivar leaving: of the living, who is no longer wanted in the ring.
     """
 
     host: str
@@ -28,6 +29,7 @@ class RingSight:
     running: Running | None
     living: Mapping[str, str]
     recorded: frozenset[str]
+    leaving: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def decide_seed(sight: RingSight) -> Start | Wait:
     if settled and running is not None and running.seed in sight.living.values() and running.seed is not None:
         return Start(running.seed, "is set up with a ring member that lives")
     if sight.living:
-        names = sorted(sight.living)
+        # One that is about to step down itself would forget who registered with it.
+        names = sorted(sight.living.keys() - sight.leaving) or sorted(sight.living)
         # Members spread over the ring, each always at the same place as long as the ring is the same.
         name = names[0] if sight.admin else names[zlib.crc32(sight.host.encode()) % len(names)]
         return Start(sight.living[name], f"registers with {name}")

@@ -68,6 +68,17 @@ def test_members_never_found_and_spread_over_the_ring():
     assert seeds == set(LIVING.values())
 
 
+def test_nobody_registers_with_one_that_is_to_step_down():
+    for admin in (True, False):
+        sights = [
+            replace(FRESH, host=f"w{number}", admin=admin, living=LIVING, leaving=frozenset(("n2",)))
+            for number in range(20)
+        ]
+        assert {decide_seed(sight).seed for sight in sights} == {"10.0.0.3"}
+        last = [replace(sight, leaving=frozenset(LIVING)) for sight in sights]
+        assert {decide_seed(sight).seed for sight in last} <= set(LIVING.values()), "better than none"
+
+
 def test_both_directions_are_checked():
     own = (node("n1"), node("n2"), node("n4", admin=False))
     ring = {"n1": own, "n2": own}
