@@ -19,6 +19,7 @@ from metal.host.ssh import Ssh
 from metal.plan.consul import Voters, decide_restart
 from metal.plan.join import LocalState, Role
 from metal.plan.majority import may_restart
+from metal.plan.override import gives_up
 from metal.plan.verdict import Wait
 from metal.settings.access import Access
 from metal.site import Site
@@ -85,6 +86,22 @@ class Standing:
         """A manager of its swarm that answers, the host itself last."""
         with self._living.open(self._swarm) as found:
             yield found
+
+    def forget_given_up(self) -> bool:
+        """Whether its swarm is one that the settings gave up, and whose managers founded another; then it is in none.
+
+        Its own engine cannot tell: a worker waits for its managers for ever.
+        """
+        wish = self._site.fleet.clusters.get(self.cluster)
+        managers = wish.managers if wish else ()
+        if self.is_manager or wish is None or not any(gives_up(wish.override, managers, one) for one in managers):
+            return False
+        told = [local for _, local in self._living.locals_of(managers)]
+        ours = [local for local in told if local.state is not LocalState.ACTIVE or local.swarm == self._swarm]
+        if ours or not told:
+            return False
+        self.node = None
+        return True
 
     def indispensable(self, view: View) -> Pending | None:
         """What keeps this voter from being away for a moment; None where nothing does, or it is none."""

@@ -66,8 +66,8 @@ class _Turn:
             return
         places = self.site.places
         self.standing.learn()
-        served = self.standing.in_swarm
         await_place(self.site, self.place, self._look)
+        served = self.standing.in_swarm
         try:
             with places.guard(self.host):
                 self._drain(why)
@@ -113,6 +113,9 @@ class _Turn:
         return self.standing.indispensable(view) or away_hosts(self.site, self.host, view)
 
     def _without_manager(self) -> frozenset[str] | Pending:
+        if self.standing.forget_given_up():
+            self.site.run.progress(f"{self.host}: its swarm was given up, so it is not drained")
+            return frozenset()
         now = self.site.run.clock()
         self._silent_since = now if self._silent_since is None else self._silent_since
         if not self.standing.is_manager or now - self._silent_since < _ELECTION_SECONDS:
