@@ -60,16 +60,19 @@ class Samples:
 
 
 @contextmanager
-def sampled(stack: LabStack) -> Iterator[Samples]:
-    """What the manager says, several times a second, asked without the program."""
+def sampled(stack: LabStack, *, service: str | None = "probe") -> Iterator[Samples]:
+    """What the manager says, several times a second, asked without the program.
+
+    :param service: whose tasks are counted; None counts none.
+    """
     samples, stop = Samples(), threading.Event()
 
     def watch() -> None:
-        filters = json.dumps({"service": ["probe"], "desired-state": ["running"]})
+        filters = json.dumps({"service": [service], "desired-state": ["running"]})
         while not stop.wait(0.2):
             try:
                 nodes = stack.swarm_nodes()
-                tasks = stack.docker("/tasks", params={"filters": filters})
+                tasks = stack.docker("/tasks", params={"filters": filters}) if service else []
             except httpx.HTTPError:
                 continue  # the only manager restarts
             # "unknown": a leader that has just started has not heard of the node yet.
@@ -168,7 +171,7 @@ def test_a_pool_is_reinstalled_one_host_after_the_other(stack: LabStack) -> None
     preview = stack.preview().expect()
     assert "blue: reinstalled, drained, in waves: n2; n3" in preview.output, preview.output
     machines = seen(stack, "cat /etc/machine-id")
-    with sampled(stack) as samples:
+    with sampled(stack, service=None) as samples:
         stack.up().expect()
     assert max(map(len, samples.away)) == 1, samples.away
     now = seen(stack, "cat /etc/machine-id")
