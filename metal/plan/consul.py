@@ -16,6 +16,7 @@ __all__ = [
     "ServerSeen",
     "StartSight",
     "Voters",
+    "decide_join",
     "decide_removal",
     "decide_restart",
     "decide_start",
@@ -96,6 +97,23 @@ class Voters:
 @dataclass(frozen=True)
 class Proceed:
     reason: str
+
+
+def decide_join(host: str, voters: Voters, *, wanted: frozenset[str]) -> Proceed | Wait:
+    """Whether a new server may join now.
+
+    One that is to stay is waited for. One that is not is no reason to wait: it may be dead, and go when this one votes.
+
+    :param wanted: the servers that the settings want and that may be dialled.
+    """
+    ill = voters.all - voters.healthy - {host}
+    awaited = sorted(ill & wanted)
+    if awaited:
+        return Wait(f"not healthy: {', '.join(awaited)}")
+    healthy, needed = len(voters.healthy - {host}) + 1, majority(len(voters.all | {host}))
+    if ill and healthy < needed:
+        return Wait(f"not healthy: {', '.join(sorted(ill))}; with it {healthy} would be healthy, {needed} are needed")
+    return Proceed(f"{healthy} healthy servers with it")
 
 
 def decide_restart(host: str, voters: Voters) -> Proceed | Wait:

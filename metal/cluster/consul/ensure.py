@@ -29,7 +29,7 @@ from metal.errors import ClusterError
 from metal.host.service import ensure_active
 from metal.host.ssh import Ssh
 from metal.pki.secrets import ClusterSecrets
-from metal.plan.consul import Birth, JoinServers, StartSight, decide_restart, decide_start
+from metal.plan.consul import Birth, JoinServers, StartSight, decide_join, decide_restart, decide_start
 from metal.plan.verdict import Wait
 from metal.settings.external import Agents
 from metal.site import Site
@@ -274,10 +274,11 @@ class _Ensuring:
             self.ssh.write(paths.LOADED_SECRETS, self.installed.secrets, mode=0o644)
 
     def _await_healthy(self, api: ConsulApi, deadline: Deadline) -> None:
+        wanted = frozenset(dialable_servers(self.site, self.wish))
+
         def probe() -> bool | Pending:
-            voters = voters_of(api.autopilot())
-            ill = sorted(voters.all - voters.healthy - {self.wish.host})
-            return Pending(f"not healthy: {', '.join(ill)}") if ill else True
+            verdict = decide_join(self.wish.host, voters_of(api.autopilot()), wanted=wanted)
+            return Pending(verdict.reason) if isinstance(verdict, Wait) else True
 
         self._wait("the other Consul servers are healthy", probe, deadline)
 

@@ -9,6 +9,7 @@ from metal.plan.consul import (
     ServerSeen,
     StartSight,
     Voters,
+    decide_join,
     decide_removal,
     decide_restart,
     decide_start,
@@ -47,6 +48,19 @@ def test_a_word_about_oneself_counts_for_nothing():
 def test_a_server_with_data_of_a_formed_cluster_never_bootstraps_and_never_queues():
     assert isinstance(start(own_formed=True), Resume)
     assert isinstance(start(own_formed=True, n2=True), Resume)
+
+
+def test_a_new_server_waits_for_those_that_are_to_stay():
+    wanted = frozenset(("n1", "n2", "n3", "n4"))
+    assert isinstance(decide_join("n4", voters(SERVERS), wanted=wanted), Proceed)
+    assert decide_join("n4", voters(("n1", "n2"), ill=("n3",)), wanted=wanted) == Wait("not healthy: n3")
+
+
+def test_a_new_server_takes_the_place_of_a_dead_one_while_a_majority_holds():
+    wanted = frozenset(("n1", "n2", "n4"))
+    assert isinstance(decide_join("n4", voters(("n1", "n2"), ill=("n3",)), wanted=wanted), Proceed)
+    alone = decide_join("n4", voters(("n1",), ill=("n2", "n3")), wanted=frozenset(("n1", "n4")))
+    assert alone == Wait("not healthy: n2, n3; with it 2 would be healthy, 3 are needed")
 
 
 def test_a_voter_restarts_only_while_the_others_have_a_majority():
