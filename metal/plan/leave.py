@@ -41,6 +41,7 @@ class LeaveSight:
     :ivar managers: ids of all managers in the recorded swarm; empty when none answers.
     :ivar reachable: those of them that are reachable.
     :ivar emptied: this run has waited for the tasks of the living node: they run elsewhere, or it leaves without that.
+    :ivar failed: this run has waited until gossip, too, called the dead host down.
     :ivar proven: a dead host is known to be dead, by its BMC or by the user's word, and not only silent towards us.
     """
 
@@ -53,6 +54,7 @@ class LeaveSight:
     managers: tuple[str, ...]
     reachable: tuple[str, ...]
     emptied: bool = False
+    failed: bool = False
     proven: bool = True
     give_up: bool = False
 
@@ -99,7 +101,7 @@ def plan_leave(sight: LeaveSight) -> tuple[LeaveStep, ...] | Wait:
                 return Wait(_narrow(node.id, alive, up))
             alive = [manager for manager in alive if manager != node.id]
             up = [manager for manager in up if manager != node.id]
-        steps += _part(node, sight) if living else _evict(node, proven=sight.proven or not sight.dead)
+        steps += _part(node, sight) if living else _evict(node, sight)
         steps.append(LeaveStep(LeaveAct.REMOVE, node.id))
     if _is_in(sight) and not any(step.act is LeaveAct.LEAVE for step in steps):
         steps.append(LeaveStep(LeaveAct.LEAVE, None))
@@ -127,13 +129,15 @@ def _part(node: ListedNode, sight: LeaveSight) -> list[LeaveStep]:
     return [*steps, LeaveStep(LeaveAct.LEAVE, None)]
 
 
-def _evict(node: ListedNode, *, proven: bool) -> list[LeaveStep]:
+def _evict(node: ListedNode, sight: LeaveSight) -> list[LeaveStep]:
     """A node that nobody answers for. Without proof of its death a manager keeps its vote until all call it down."""
     down = [] if node.down else [LeaveStep(LeaveAct.AWAIT_DOWN, node.id)]
     if node.role is not Role.MANAGER:
         return down
     vote = LeaveStep(LeaveAct.DEMOTE, node.id)
-    return [vote, *down] if proven else [*down, LeaveStep(LeaveAct.AWAIT_FAILED, node.id), vote]
+    if sight.proven or not sight.dead:
+        return [vote, *down]
+    return [*down, *([] if sight.failed else [LeaveStep(LeaveAct.AWAIT_FAILED, node.id)]), vote]
 
 
 def _narrow(node: str, managers: list[str], reachable: list[str]) -> str:

@@ -73,6 +73,7 @@ class _Leaver:
         self.engine = False
         self.proven = True
         self.emptied = False
+        self.failed = False
         self.unanswered: Deadline | None = None
         self.living = LivingManagers(site, wish.cluster, host=wish.host, access=wish.access, peers=wish.peers)
 
@@ -145,6 +146,7 @@ class _Leaver:
                 managers=view.managers if view else (),
                 reachable=view.reachable if view else (),
                 emptied=self.emptied,
+                failed=self.failed,
                 proven=self.proven,
                 give_up=self.give_up,
             )
@@ -214,6 +216,7 @@ class _Leaver:
                 self.emptied = True
             elif step.act is LeaveAct.AWAIT_FAILED:
                 await_failed(self.site, self.record, self.host)
+                self.failed = True
             elif step.act is LeaveAct.AWAIT_DOWN:
                 await_node(
                     manager,
