@@ -69,8 +69,17 @@ class Engine:
                 lock.unlink(missing_ok=True)
 
     def mend_torn_state(self) -> None:
-        """The file backend writes its state in place; of one torn by a kill it keeps the version before beside it."""
+        """Take away what a kill or a power cut left half written of the file backend's state.
+
+        The backend writes a file of attributes in place before it renames the new state over the old one; a state is
+        read without it, and not at all with a torn one. A state that is itself torn has the version before beside it.
+        Source: gocloud.dev, blob/fileblob, writerWithSidecar.Close.
+        """
         path = self._demo.state / ".pulumi" / "stacks" / "metalswarm" / f"{self._demo.stack}.json"
+        attributes = path.with_name(path.name + ".attrs")
+        if attributes.exists() and not _is_json(attributes):
+            print("the last run was killed while it wrote the state; taking the torn file of attributes away")
+            attributes.unlink()
         before = path.with_name(path.name + ".bak")
         if path.exists() and not _is_json(path) and before.exists() and _is_json(before):
             print("the last run was killed while it wrote the state; taking the version before it")

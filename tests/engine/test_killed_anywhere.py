@@ -151,8 +151,8 @@ def check(walker: Walker, walk: str) -> None:
 def unlock(project: Project) -> None:
     """What docs/operations.md says to do after a `kill -9` of the engine."""
     stacks = project.state / ".pulumi" / "stacks" / "metalswarm"
-    if not (stacks / "dev.json").read_text().strip().endswith("}"):
-        shutil.copy(stacks / "dev.json.bak", stacks / "dev.json")
+    if not (stacks / "dev.json.attrs").read_text().strip().endswith("}"):
+        (stacks / "dev.json.attrs").unlink()
     project.run("cancel", "--yes", "--stack", "dev").expect()
 
 

@@ -270,7 +270,7 @@ def resume(stack: LabStack) -> None:
     """After an engine that may not have put its things in order."""
     said = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev", timeout=500).output
     if "failed to load checkpoint: EOF" in said:
-        state_file(stack).write_bytes(state_file(stack).with_name("dev.json.bak").read_bytes())
+        state_file(stack).with_name("dev.json.attrs").unlink()
         said = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev", timeout=500).output
     if "pulumi cancel" in said:
         stack.project.run("cancel", "--yes", "--stack", "dev").expect()

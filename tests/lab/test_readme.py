@@ -33,6 +33,8 @@ _STEP = re.compile(
     r"^ (?P<sign>[-+~][-+~ ]) (?P<type>\S+) (?P<name>\S+) "
     r"(?P<did>created? replacement|created?|deleted? original|deleted?|updated?|replaced?)(?= |$)"
 )
+# The engine's sign of life, which ends its line or does not.
+_BUSY = re.compile(r"^@ (?:previewing update|updating)\.+")
 _COUNT = re.compile(r"^ {4}(?:[-+~]+ ?\d+ .+|\d+ changes\. .+|\d+ unchanged)$")
 
 
@@ -41,7 +43,7 @@ def steps(text: str) -> set[tuple[str, ...]]:
     return {
         found.group("sign", "type", "name", "did")
         for line in text.splitlines()
-        if (found := _STEP.match(line.rstrip()))
+        if (found := _STEP.match(_BUSY.sub("", line.rstrip())))
     }
 
 

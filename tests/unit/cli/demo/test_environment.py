@@ -90,6 +90,20 @@ def test_state_torn_by_a_kill_is_the_version_before_and_a_whole_one_is_left_alon
     assert state.read_text() == "", "nothing is made up where both are torn"
 
 
+def test_torn_attributes_of_the_state_go_and_the_state_stays(demo: Demo) -> None:
+    folder = demo.state / ".pulumi" / "stacks" / "metalswarm"
+    folder.mkdir(parents=True)
+    state, attributes = folder / "dev.json", folder / "dev.json.attrs"
+    state.write_text('{"version": 3}')
+    attributes.write_text('{"user.content_type":"text/plain"}')
+    Engine(demo, Path("pulumi")).mend_torn_state()
+    assert attributes.exists()
+    attributes.write_text("")
+    Engine(demo, Path("pulumi")).mend_torn_state()
+    assert not attributes.exists()
+    assert state.read_text() == '{"version": 3}'
+
+
 def test_what_is_remembered_of_the_demos_hosts_is_found_where_the_provider_keeps_it(tmp_path, monkeypatch) -> None:
     from metal.chassis.ledger import Entry
     from providers import process
