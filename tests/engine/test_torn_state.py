@@ -32,4 +32,4 @@ def test_torn_attributes_cost_nothing_and_a_torn_state_one_version(project: Proj
     assert "unexpected end of JSON input`" in OPERATIONS
     state.write_bytes(state.with_name("dev.json.bak").read_bytes())
     project.up().expect()
-    assert project.export()["deployment"]["resources"][0]["outputs"] == {"greeting": "hello"}
+    assert project.export()["resources"][0]["outputs"] == {"greeting": "hello"}
