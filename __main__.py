@@ -7,11 +7,13 @@ import pulumi
 
 from components.fleet import build_fleet
 from components.outputs import fleet_outputs
+from components.sdk import trim
 from components.settle import settle
 from metal.errors import MetalError
 from metal.plan.parallel import advice
 from metal.settings import load_fleet
 
+trim(os.environ)
 owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
 try:
     fleet = load_fleet(pulumi.Config().require_object("fleet"), root=Path.cwd(), owner=owner)
