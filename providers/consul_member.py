@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from metal.plan.leaving import Leaving
 from metal.plan.renewal import CONSUL_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
@@ -68,7 +69,9 @@ class ConsulMemberProvider(Link):
 
         site = process.site(str(props["owner"]))
         given_up = last_is_given_up(site, props, lambda cluster: cluster.consul_servers)
-        remove_member(site, _wish(props), dissolving=cluster_dissolves(site, props) or given_up)
+        destroyed = process.leaving(str(props["host"])) is Leaving.DESTROYED
+        dissolving = cluster_dissolves(site, props) or given_up
+        remove_member(site, _wish(props), dissolving=dissolving, destroyed=destroyed)
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):

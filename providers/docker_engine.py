@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from metal.plan.leaving import Leaving
 from metal.plan.renewal import ENGINE_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
@@ -70,7 +71,8 @@ class DockerEngineProvider(Link):
         if process.is_lost(str(props["owner"]), str(props["host"])):
             process.warn(f"{props['host']}: declared lost, so its engine is left as it is")
             return
-        remove_engine(process.site(str(props["owner"])), _wish(props))
+        destroyed = process.leaving(str(props["host"])) is Leaving.DESTROYED
+        remove_engine(process.site(str(props["owner"])), _wish(props), destroyed=destroyed)
 
 
 class DockerEngine(Resource, module="metalswarm", name="DockerEngine"):

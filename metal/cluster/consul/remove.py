@@ -43,7 +43,9 @@ rm -rf -- "$1" "$2"
 """
 
 
-def remove_member(site: Site, wish: MemberWish, *, dissolving: bool, in_place: bool = False) -> None:
+def remove_member(
+    site: Site, wish: MemberWish, *, dissolving: bool, in_place: bool = False, destroyed: bool = False
+) -> None:
     """Have the host no member of its datacenter, and nothing of it left there; succeeds when it is gone.
 
     A server leaves only when the wanted servers vote and its going costs no quorum (add before remove). A host that
@@ -51,12 +53,13 @@ def remove_member(site: Site, wish: MemberWish, *, dissolving: bool, in_place: b
 
     :param dissolving: the whole cluster goes away: no quorum is kept, nobody is told. An existing Consul stays, and is.
     :param in_place: the host stays in its swarm, and only its agent changes.
+    :param destroyed: the whole stack is: what is to leave has left by now, and a node that no link knows of goes too.
     :raises PlanRefused: it is the last server of a cluster that stays.
     :raises ClusterError: no server took over in time, or the servers did not let it go within the deadline `consul`.
     :raises HostError: the host failed while it was being cleared.
     """
     ssh = reach_leaver(site, wish.access, instead="the Consul servers take it out")
-    if ssh is not None and not in_place:
+    if ssh is not None and not in_place and not destroyed:
         await_left(site, ssh, wish.cluster, what="it leaves Consul")
     if wish.is_guest:
         remove_guest(site, wish, ssh)

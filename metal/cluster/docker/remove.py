@@ -16,12 +16,13 @@ from metal.site import Site
 __all__ = ["remove_engine"]
 
 
-def remove_engine(site: Site, wish: EngineWish) -> None:
+def remove_engine(site: Site, wish: EngineWish, *, destroyed: bool = False) -> None:
     """Stop the engine for good and take our keys off the host; package and data stay.
 
     Succeeds when it is already gone. Of a host that is switched off nothing can be taken; its engine does not run. A
     kept engine goes on running: whoever set it up takes it down.
 
+    :param destroyed: the whole stack is: what is to leave has left by now, and a node that no link knows of goes too.
     :raises HostError: the host is on, or may be, and does not answer.
     """
     run = site.run
@@ -45,7 +46,7 @@ def remove_engine(site: Site, wish: EngineWish) -> None:
             run.progress(f"{wish.host}: is off; its engine and its keys stay on its disk")
             return
         raise
-    if wish.authority:
+    if wish.authority and not destroyed:
         await_left(site, ssh, wish.authority, what="its engine is stopped")
     deadline = run.deadline(site.fleet.deadlines.engine)
     # The socket first: it would start the service again.

@@ -46,8 +46,8 @@ def ensure_engine(site: Any, wish: Any, *, disrupt: object) -> SimpleNamespace:
     return SimpleNamespace(version="20.10", endpoint=f"tcp://{wish.host}:2376", certificate="c", not_after=_LATER)
 
 
-def remove_engine(site: Any, wish: Any) -> None:
-    if system(wish.host)["node"]:
+def remove_engine(site: Any, wish: Any, *, destroyed: bool = False) -> None:
+    if system(wish.host)["node"] and not destroyed:
         raise ClusterError("the engine of a swarm's node would be stopped", host=wish.host)
     with change(wish.host) as (_, host):
         host["disk"]["engine"] = False
@@ -63,7 +63,7 @@ def ensure_member(site: Any, wish: Any, *, disrupt: object) -> SimpleNamespace:
     return SimpleNamespace(node_id=f"consul-{wish.host}", not_after=_LATER, unfinished="")
 
 
-def remove_member(site: Any, wish: Any, *, dissolving: bool) -> None:
+def remove_member(site: Any, wish: Any, *, dissolving: bool, destroyed: bool = False) -> None:
     with change(wish.host) as (world, _):
         world["consul"] = [name for name in world["consul"] if name != wish.host]
     step(wish.host, "is out of Consul")

@@ -81,14 +81,16 @@ def test_what_is_a_new_membership_and_what_an_update(inputs, born, change, repla
 def test_it_dissolves_with_its_cluster_or_its_stack_only(act, begin, inputs, born) -> None:
     remove = act("metal.cluster.consul.remove_member")
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": True}, "no program asked for anything: a destroy"
+    assert remove.call_args.kwargs == {"dissolving": True, "destroyed": True}, (
+        "no program asked for anything: a destroy"
+    )
     LINK.check({}, inputs)
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": False}
+    assert remove.call_args.kwargs == {"dissolving": False, "destroyed": False}
     wanted = document()
     del wanted["clusters"], wanted["pools"]["core"], wanted["consul"]
     begin(wanted)
     LINK.check({}, {**inputs, "host": "n3"})
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": True}
+    assert remove.call_args.kwargs == {"dissolving": True, "destroyed": False}
     assert remove.call_args.args[1].servers == {"n1": "10.0.0.1"}
