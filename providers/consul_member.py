@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import Leaving
 from metal.plan.renewal import CONSUL_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
 from providers.external_consul import external_consul
-from providers.leaving import cluster_dissolves, last_is_given_up
+from providers.leaving import cluster_dissolves, last_is_given_up, stack_is_destroyed
 from providers.link import Link, former_name
 
 if TYPE_CHECKING:
@@ -69,9 +68,8 @@ class ConsulMemberProvider(Link):
 
         site = process.site(str(props["owner"]))
         given_up = last_is_given_up(site, props, lambda cluster: cluster.consul_servers)
-        destroyed = process.leaving(str(props["host"])) is Leaving.DESTROYED
         dissolving = cluster_dissolves(site, props) or given_up
-        remove_member(site, _wish(props), dissolving=dissolving, destroyed=destroyed)
+        remove_member(site, _wish(props), dissolving=dissolving, destroyed=stack_is_destroyed(props))
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):

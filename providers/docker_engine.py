@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from metal.plan.leaving import Leaving
 from metal.plan.renewal import ENGINE_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
+from providers.leaving import stack_is_destroyed
 from providers.link import Link, taken_away
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ class DockerEngineProvider(Link):
         if process.is_lost(str(props["owner"]), str(props["host"])):
             process.warn(f"{props['host']}: declared lost, so its engine is left as it is")
             return
-        destroyed = process.leaving(str(props["host"])) is Leaving.DESTROYED
-        remove_engine(process.site(str(props["owner"])), _wish(props), destroyed=destroyed)
+        remove_engine(process.site(str(props["owner"])), _wish(props), destroyed=stack_is_destroyed(props))
 
 
 class DockerEngine(Resource, module="metalswarm", name="DockerEngine"):

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from metal.settings.fleet import ClusterWish
     from metal.site import Site
 
-__all__ = ["cluster_dissolves", "last_is_given_up"]
+__all__ = ["cluster_dissolves", "last_is_given_up", "stack_is_destroyed"]
 
 
 def cluster_dissolves(site: Site, props: dict[str, Any]) -> bool:
     """Whether the whole cluster of the link goes away."""
     wanted = str(props["cluster"]) in site.fleet.clusters
     return is_dissolving(process.leaving(str(props["host"])), cluster_wanted=wanted)
+
+
+def stack_is_destroyed(props: dict[str, Any]) -> bool:
+    """Whether the link goes because the whole stack does."""
+    return process.leaving(str(props["host"])) is Leaving.DESTROYED
 
 
 def last_is_given_up(site: Site, props: dict[str, Any], voters: Callable[[ClusterWish], Collection[str]]) -> bool:
