@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from metal.errors import HostError, HostFault, MetalError
+from metal.partings import Partings
 from metal.places import Places
 from metal.settings.access import Access
 from metal.settings.credentials import Credentials
@@ -93,6 +94,7 @@ class _Pools:
         self._credentials = credentials
         self._guard = threading.Lock()
         self.places = Places()
+        self.partings = Partings()
         self._ssh: SshPool | None = None
         self._bmcs: BmcPool | None = None
         self._closed = False
@@ -184,6 +186,11 @@ class Site:
     def places(self) -> Places:
         """Who is being disrupted in this run, shared likewise."""
         return self._pools.places
+
+    @property
+    def partings(self) -> Partings:
+        """Who is leaving a swarm in this run, and who has left, shared likewise."""
+        return self._pools.partings
 
     def with_run(self, run: Run) -> Site:
         """The same site for another operation: same connections, own cancel and progress."""

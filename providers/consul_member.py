@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -13,7 +14,7 @@ from providers import process
 from providers.access import pinned_access
 from providers.artifact import artifact
 from providers.external_consul import external_consul
-from providers.leaving import cluster_dissolves, last_is_given_up, stack_is_destroyed
+from providers.leaving import cluster_dissolves, last_is_given_up, leave_swarm
 from providers.link import Link, former_name
 
 if TYPE_CHECKING:
@@ -53,8 +54,11 @@ class ConsulMemberProvider(Link):
     def look(self, props: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.consul import observe_member
 
-        seen = observe_member(process.site(str(props["owner"])), _wish(props))
+        wish = _wish(props)
+        seen = observe_member(process.site(str(props["owner"])), wish)
         live = {"membership": seen.serf or "absent"}
+        if seen.serf == "passing" and seen.server is not None and seen.server is not wish.server:
+            live = {"membership": f"a {'server' if seen.server else 'client'} without being asked to"}
         return {**live, "not_after": seen.not_after} if seen.not_after else live
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
@@ -65,11 +69,17 @@ class ConsulMemberProvider(Link):
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.cluster.consul import remove_member
+        from metal.settings.fleet import Identity
 
-        site = process.site(str(props["owner"]))
+        site, identity = process.site(str(props["owner"])), Identity(**props["identity"])
         given_up = last_is_given_up(site, props, lambda cluster: cluster.consul_servers)
         dissolving = cluster_dissolves(site, props) or given_up
-        remove_member(site, _wish(props), dissolving=dissolving, destroyed=stack_is_destroyed(props))
+        remove_member(
+            site,
+            _wish(props),
+            dissolving=dissolving,
+            leave=partial(leave_swarm, site, props, identity=identity, external=external_consul(props)),
+        )
 
 
 class ConsulMember(Resource, module="metalswarm", name="ConsulMember"):

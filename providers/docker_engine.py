@@ -11,7 +11,7 @@ from pulumi.dynamic import Resource
 from metal.plan.renewal import ENGINE_RENEW_DAYS, is_due
 from providers import process
 from providers.access import pinned_access
-from providers.leaving import stack_is_destroyed
+from providers.leaving import leave_swarm
 from providers.link import Link, taken_away
 
 if TYPE_CHECKING:
@@ -71,7 +71,18 @@ class DockerEngineProvider(Link):
         if process.is_lost(str(props["owner"]), str(props["host"])):
             process.warn(f"{props['host']}: declared lost, so its engine is left as it is")
             return
-        remove_engine(process.site(str(props["owner"])), _wish(props), destroyed=stack_is_destroyed(props))
+        site, cluster = process.site(str(props["owner"])), str(props["authority"])
+
+        def leave() -> None:
+            wanted = site.fleet.clusters.get(cluster)
+            leave_swarm(
+                site,
+                {**props, "cluster": cluster},
+                identity=wanted.identity if wanted else None,
+                external=wanted.consul.external if wanted else None,
+            )
+
+        remove_engine(site, _wish(props), leave=leave)
 
 
 class DockerEngine(Resource, module="metalswarm", name="DockerEngine"):

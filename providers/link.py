@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from pulumi.dynamic import (
@@ -22,6 +23,7 @@ from metal.plan.leaving import Leaving, unseen
 from providers import process, waves
 from providers.presence import presence, presence_path
 from providers.server import runtime
+from providers.server.unfinished import Unfinished
 from providers.stall import note_path, stalls
 
 __all__ = ["Link", "former_name", "taken_away"]
@@ -48,6 +50,8 @@ class Link(ResourceProvider):
     in_system: ClassVar[bool] = True
     # Whether the link is a membership that the living side can end for a host on hold (`evict`).
     evicts: ClassVar[bool] = False
+    # Whether the link is the host's place in a swarm, or stands on it.
+    in_swarm: ClassVar[bool] = False
 
     def identity(self, props: dict[str, Any]) -> str:
         """The id, from names and life only."""
@@ -127,12 +131,18 @@ class Link(ResourceProvider):
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         with stalls.operation():
             process.load_acts()
-            before = plain(olds)
+            before, wish = plain(olds), plain(news)
             _announce(before)
-            if self.evicts and wants_eviction(before, plain(news)):
-                return UpdateResult(self._evict(plain(news), before))
-            # What a hold put off has no outputs yet: its first update begins its life.
-            return UpdateResult(self._make(plain(news), {} if before.get("pending") else before))
+            try:
+                if self.evicts and wants_eviction(before, wish):
+                    return UpdateResult(self._evict(wish, before))
+                # What a hold put off has no outputs yet: its first update begins its life.
+                return UpdateResult(self._make(wish, {} if before.get("pending") else before))
+            except Exception as error:
+                if "host" not in before:
+                    # A cluster's are plans and barriers: one refused is not begun, and the next preview compares again.
+                    raise
+                raise Unfinished(str(error)) from error
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         with stalls.operation():
@@ -191,6 +201,10 @@ class Link(ResourceProvider):
 
     def _take_down(self, seen: dict[str, Any]) -> None:
         self._forbid(seen)
+        with waves.parting(seen) if self.in_swarm else nullcontext():
+            self._end(seen)
+
+    def _end(self, seen: dict[str, Any]) -> None:
         if seen.get("pending"):
             return
         self._learn(seen)

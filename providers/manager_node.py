@@ -22,6 +22,7 @@ __all__ = ["ManagerNode"]
 class ManagerNodeProvider(Link):
     replaces = ("up", "cluster", "driver")
     evicts = True
+    in_swarm = True
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/manager/{props['driver']}"

@@ -11,7 +11,7 @@ from pulumi.dynamic import Resource
 from providers import process
 from providers.access import pinned_access
 from providers.external_consul import external_consul
-from providers.leaving import cluster_dissolves, last_is_given_up
+from providers.leaving import leave_swarm
 from providers.link import Link, taken_away
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = ["SwarmNode"]
 class SwarmNodeProvider(Link):
     replaces = ("up", "consul", "cluster")
     evicts = True
+    in_swarm = True
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/swarm/{props['cluster']}"
@@ -35,10 +36,11 @@ class SwarmNodeProvider(Link):
         site = process.site(str(props["owner"]))
         # Only where the only manager was given up is the swarm of the last run one to be left for another.
         former = str(before.get("swarm_id") or "") if props.get("reborn") else ""
+        site.partings.note_joining(str(props["host"]), str(props["cluster"]))
         report = ensure_node(
             site,
             replace(_wish(props), former=former or None),
-            _record(site, props, patience=site.fleet.deadlines.consul),
+            _record(site, props),
         )
         return {"swarm_id": report.swarm, "node_id": report.node, "endpoint": report.endpoint, "membership": "member"}
 
@@ -51,6 +53,8 @@ class SwarmNodeProvider(Link):
         if same and DRAINED_LABEL in seen.labels:
             # Put back into its pool after all, it would stay without work: nothing else has changed there.
             return {"membership": "drained for a removal that did not end"}
+        if same and seen.role is not None and seen.role.value != props["role"]:
+            return {"membership": f"{seen.role.value} without being asked to"}
         return {"membership": "member" if same else f"not a member: {seen.local}"}
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
@@ -58,15 +62,10 @@ class SwarmNodeProvider(Link):
         return (*left, *taken_away(olds, news, "keep", "availability", "on_stuck"))
 
     def undo(self, props: dict[str, Any]) -> None:
-        from metal.cluster.swarm import remove_node
+        from metal.settings.fleet import Identity
 
-        site = process.site(str(props["owner"]))
-        gone = cluster_dissolves(site, props)
-        # A cluster that goes away may have lost its other servers already; only the host's own agent is asked then.
-        record = _record(site, props, patience=0 if gone else site.fleet.deadlines.evict)
-        give_up = last_is_given_up(site, props, lambda cluster: cluster.managers)
-        dead = process.is_given_up(str(props["owner"]), str(props["host"]))
-        remove_node(site, _wish(props), record, dissolving=gone, dead=dead, give_up=give_up)
+        site, identity = process.site(str(props["owner"])), Identity(**props["identity"])
+        leave_swarm(site, props, identity=identity, external=external_consul(props), wish=_wish(props))
 
 
 class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):
@@ -82,7 +81,7 @@ class SwarmNode(Resource, module="metalswarm", name="SwarmNode"):
         super().__init__(SwarmNodeProvider(), name, {**props, **computed}, opts)
 
 
-def _record(site: Site, props: dict[str, Any], *, patience: float) -> SwarmRecord:
+def _record(site: Site, props: dict[str, Any]) -> SwarmRecord:
     from metal.cluster.consul.reached import ReachedRecord
     from metal.settings.fleet import Identity
 
@@ -92,7 +91,7 @@ def _record(site: Site, props: dict[str, Any], *, patience: float) -> SwarmRecor
         host=str(props["host"]),
         access=pinned_access(props),
         identity=Identity(**props["identity"]),
-        patience=patience,
+        patience=site.fleet.deadlines.consul,
         external=external_consul(props),
     )
 

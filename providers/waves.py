@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from metal.settings.fleet import Fleet, HostWish
     from metal.site import Site
 
-__all__ = ["await_new_life", "last_link", "note_failure", "note_made", "under_way"]
+__all__ = ["await_new_life", "last_link", "note_failure", "note_made", "parting", "under_way"]
 
 # Who holds a place for a new life in this process; guarded by the engine: one operation at a time on one host's chain.
 _begun: set[str] = set()
@@ -50,6 +50,11 @@ def under_way(props: dict[str, Any]) -> AbstractContextManager[None]:
     if "host" not in props or "owner" not in props or not process.is_open():
         return nullcontext()
     return process.site(str(props["owner"])).places.under_way(str(props["host"]))
+
+
+def parting(props: dict[str, Any]) -> AbstractContextManager[None]:
+    """Around the end of a link that is in the swarm: what stands under it waits."""
+    return process.site(str(props["owner"])).partings.leaving(str(props["host"]))
 
 
 def note_made(link: str, props: dict[str, Any]) -> None:

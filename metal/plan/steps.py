@@ -86,7 +86,8 @@ def steps(old: Membership | None, new: Membership) -> tuple[Step, ...]:
 
     The order is that of the gates at run time: a demotion, a removal and a reinstall of a voter wait until every other
     wanted voter is healthy, so promotions and joins come first, and a host that is down goes before a living one where
-    the majority is narrow. Hosts without a vote have no order among themselves.
+    the majority is narrow. Of several that join or rise the one that is ready first goes first, which changes no count.
+    Hosts without a vote have no order among themselves.
 
     :param old: None for a cluster that does not exist yet.
     """

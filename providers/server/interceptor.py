@@ -13,6 +13,7 @@ import grpc
 
 from metal.errors import Cancelled, MetalError
 from providers.server import runtime
+from providers.server.unfinished import Unfinished, trailer
 
 __all__ = ["RequestInterceptor", "error_text"]
 
@@ -55,16 +56,20 @@ class RequestInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
                 except NotImplementedError:
                     raise  # the servicer has set its own code: this server does not offer the method
                 except Exception as error:
-                    self._abort(error, context)
+                    self._abort(error, request, context)
 
         return handle
 
-    def _abort(self, error: Exception, context: Any) -> NoReturn:
+    def _abort(self, raised: Exception, request: Any, context: Any) -> NoReturn:
+        error = raised.cause if isinstance(raised, Unfinished) else raised
         if not isinstance(error, MetalError):
-            self._debug(runtime.current_urn(), traceback.format_exc())
+            self._debug(runtime.current_urn(), "".join(traceback.format_exception(error)))
         # UNKNOWN and INTERNAL would make the engine call the state of the resource possibly corrupt.
         code = grpc.StatusCode.CANCELLED if isinstance(error, Cancelled) else grpc.StatusCode.FAILED_PRECONDITION
-        context.abort(code, error_text(error))
+        text = error_text(error)
+        if isinstance(raised, Unfinished):
+            context.set_trailing_metadata(trailer(code.value[0], text, request.id, request.olds))
+        context.abort(code, text)
         raise AssertionError("abort always raises")
 
     @contextmanager

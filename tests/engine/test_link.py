@@ -12,6 +12,7 @@ PARTS = """
 import json, os
 from pathlib import Path
 from pulumi.dynamic import Resource
+from metal.errors import ClusterError
 from providers import process
 from providers.link import Link
 
@@ -35,6 +36,8 @@ class BaseLink(Link):
 
     def act(self, props, before):
         note(act=type(self).__name__, host=props["host"], life=props["life"], size=props["size"])
+        if f"{props['host']} {props['size']}" == os.environ.get("LINK_FAILS"):
+            raise ClusterError("half of it is done", host=props["host"])
         return {"made": props["life"]}
 
     def undo(self, props):
@@ -83,7 +86,12 @@ def chain(project, tmp_path):
         outcome = project.up(**kw)
         return outcome, [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
 
+    def preview(hosts):
+        project.config({"hosts": json.dumps(hosts)})
+        return project.preview()
+
     project.log = tmp_path / "log"
+    project.preview_with = preview
     project.up_with = up
     return project
 
@@ -228,3 +236,21 @@ def test_one_failing_host_stops_nobody_else_and_loses_nothing(chain):
     outcome, done = chain.up_with({"bad": {"life": "g1", "size": 2}, "slow": {"life": "g1", "size": 2}, "new": HOST})
     outcome.expect()
     assert {entry["host"] for entry in done} == {"bad"}, "the next run does only what is missing"
+
+
+def test_a_change_that_failed_and_is_taken_back_is_undone(chain):
+    chain.up_with({"a": HOST})[0].expect()
+    chain.environment["LINK_FAILS"] = "a 2"
+    outcome, _ = chain.up_with({"a": {**HOST, "size": 2}})
+    outcome.expect(ok=False)
+    print(outcome.output)
+    assert "half of it is done" in outcome.output
+
+    # The state has what was before, so nothing differs; all the same something was begun.
+    preview = chain.preview_with({"a": HOST})
+    assert preview.expect().changes == {"same": 2, "update": 1}
+    outcome, done = chain.up_with({"a": HOST})
+    outcome.expect()
+    assert [(entry["act"], entry["size"]) for entry in done] == [("FirstLink", 1)]
+    outcome, done = chain.up_with({"a": HOST})
+    assert (outcome.expect().changes, done) == ({"same": 3}, [])

@@ -64,7 +64,7 @@ def ensure_member(site: Site, wish: MemberWish, *, disrupt: Disrupt = at_once) -
         if observe_files(ssh).config:
             # An agent of ours that is not wanted any more goes as it came.
             ours = replace(wish, external=replace(wish.external, agents=Agents.MANAGED))
-            remove_member(site, ours, dissolving=False, in_place=True)
+            remove_member(site, ours, dissolving=False)
         return ensure_guest(site, wish)
     secrets = wish.secrets(site)
     files = observe_files(ssh)

@@ -154,6 +154,7 @@ def see_member(api: ConsulApi, wish: MemberWish) -> MemberSeen:
         serf=serf,
         leader=api.leader(),
         voter=wish.host in voters_of(api.autopilot()).all if wish.server else None,
+        server=(own.get("Config") or {}).get("Server"),
         registered=any(service["ID"] == paths.SWARM_SERVICE for service in services),
         listed=bool(line and line[0].get("Session")),
         version=str((own.get("Config") or {}).get("Version", "")),

@@ -15,7 +15,6 @@ from metal.cluster.consul.rotate import retire_management
 from metal.cluster.consul.servers import keep_quorum, raft_id, voters_of
 from metal.cluster.consul.tokens import remove_tokens
 from metal.cluster.consul.wish import MemberWish
-from metal.cluster.docker.left import await_left
 from metal.cluster.reach import reach_leaver
 from metal.cluster.turn import turn
 from metal.errors import ClusterError, PlanRefused
@@ -43,24 +42,22 @@ rm -rf -- "$1" "$2"
 """
 
 
-def remove_member(
-    site: Site, wish: MemberWish, *, dissolving: bool, in_place: bool = False, destroyed: bool = False
-) -> None:
+def remove_member(site: Site, wish: MemberWish, *, dissolving: bool, leave: Callable[[], None] | None = None) -> None:
     """Have the host no member of its datacenter, and nothing of it left there; succeeds when it is gone.
 
     A server leaves only when the wanted servers vote and its going costs no quorum (add before remove). A host that
     does not answer within the deadline `evict` is taken out by the living servers.
 
     :param dissolving: the whole cluster goes away: no quorum is kept, nobody is told. An existing Consul stays, and is.
-    :param in_place: the host stays in its swarm, and only its agent changes.
-    :param destroyed: the whole stack is: what is to leave has left by now, and a node that no link knows of goes too.
+    :param leave: has a host that answers out of its swarm; called before its agent goes. None where the host stays in
+        its swarm, and only its agent changes.
     :raises PlanRefused: it is the last server of a cluster that stays.
     :raises ClusterError: no server took over in time, or the servers did not let it go within the deadline `consul`.
     :raises HostError: the host failed while it was being cleared.
     """
     ssh = reach_leaver(site, wish.access, instead="the Consul servers take it out")
-    if ssh is not None and not in_place and not destroyed:
-        await_left(site, ssh, wish.cluster, what="it leaves Consul")
+    if ssh is not None and leave is not None:
+        leave()
     if wish.is_guest:
         remove_guest(site, wish, ssh)
         return
@@ -81,7 +78,7 @@ def step_down(site: Site, wish: MemberWish, ssh: Ssh) -> None:
     """Take a host that is to be a client out of the raft that it still has data of; nothing when it has none."""
     if not observe_files(ssh).raft:
         return
-    remove_member(site, replace(wish, server=True), dissolving=False, in_place=True)
+    remove_member(site, replace(wish, server=True), dissolving=False)
 
 
 def _part_in_turn(site: Site, wish: MemberWish, ssh: Ssh | None) -> None:

@@ -25,4 +25,4 @@ def leave_old_name(site: Site, old: MemberWish, new: MemberWish) -> None:
     if content is not None and json.loads(content).get("node_name") == new.host:
         return
     site.run.progress(f"{new.host}: leaves Consul as {old.host}")
-    remove_member(before_rename(site, new.cluster, new.host), old, dissolving=False, in_place=True)
+    remove_member(before_rename(site, new.cluster, new.host), old, dissolving=False)

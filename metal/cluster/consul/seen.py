@@ -16,6 +16,7 @@ class MemberSeen:
     :ivar serf: `passing` or `critical`, as the catalogue has it; None where it is not in the catalogue.
     :ivar leader: address of the raft leader; empty when there is none.
     :ivar voter: None where nobody could be asked, or for a client.
+    :ivar server: what the agent runs as; None where it does not say.
     :ivar registered: the swarm node's service is in the catalogue.
     :ivar listed: the host's line is in the classic node list.
     :ivar version: of the agent; empty when it does not answer.
@@ -27,6 +28,7 @@ class MemberSeen:
     serf: str | None = None
     leader: str = ""
     voter: bool | None = None
+    server: bool | None = None
     registered: bool = False
     listed: bool = False
     version: str = ""

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from metal.chassis.observe import is_off
 from metal.cluster.docker import paths
+from metal.cluster.docker.api import DockerApi, EngineSilent
 from metal.cluster.docker.daemon import TLS_DIRECTORY, without_ours
-from metal.cluster.docker.left import await_left
 from metal.cluster.docker.observe import as_text
 from metal.cluster.docker.wish import EngineWish
 from metal.errors import HostError, HostFault
-from metal.host.service import stop
+from metal.host.service import observe_unit, stop
+from metal.host.ssh import Ssh
 from metal.pki.host_key import remove_host_certificate
 from metal.site import Site
 
 __all__ = ["remove_engine"]
 
+_ASK_SECONDS = 10.0
 
-def remove_engine(site: Site, wish: EngineWish, *, destroyed: bool = False) -> None:
+
+def remove_engine(site: Site, wish: EngineWish, *, leave: Callable[[], None] | None = None) -> None:
     """Stop the engine for good and take our keys off the host; package and data stay.
 
     Succeeds when it is already gone. Of a host that is switched off nothing can be taken; its engine does not run. A
     kept engine goes on running: whoever set it up takes it down.
 
-    :param destroyed: the whole stack is: what is to leave has left by now, and a node that no link knows of goes too.
+    :param leave: has the host out of its swarm; called before the engine of a cluster's host stops.
     :raises HostError: the host is on, or may be, and does not answer.
     """
     run = site.run
@@ -46,8 +51,8 @@ def remove_engine(site: Site, wish: EngineWish, *, destroyed: bool = False) -> N
             run.progress(f"{wish.host}: is off; its engine and its keys stay on its disk")
             return
         raise
-    if wish.authority and not destroyed:
-        await_left(site, ssh, wish.authority, what="its engine is stopped")
+    if wish.authority and leave is not None and _may_be_node(ssh):
+        leave()
     deadline = run.deadline(site.fleet.deadlines.engine)
     # The socket first: it would start the service again.
     for unit in (paths.SOCKET, paths.UNIT):
@@ -63,3 +68,14 @@ def remove_engine(site: Site, wish: EngineWish, *, destroyed: bool = False) -> N
         ssh.remove(paths.DAEMON_JSON)
     ssh.remove(paths.WRITTEN)
     remove_host_certificate(ssh, TLS_DIRECTORY)
+
+
+def _may_be_node(ssh: Ssh) -> bool:
+    """Whether the host's engine is in a swarm, or does not say."""
+    if not observe_unit(ssh, paths.UNIT).up:
+        return False
+    try:
+        with DockerApi(ssh, timeout=_ASK_SECONDS) as api:
+            return str((api.info().get("Swarm") or {}).get("LocalNodeState") or "inactive") != "inactive"
+    except EngineSilent:
+        return True

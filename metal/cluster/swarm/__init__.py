@@ -2,6 +2,7 @@
 
 from metal.cluster.swarm.formed import FormedReport, wait_formed
 from metal.cluster.swarm.leave import remove_node
+from metal.cluster.swarm.left import ensure_left
 from metal.cluster.swarm.needed import refuse_needed_host
 from metal.cluster.swarm.node import ensure_node
 from metal.cluster.swarm.observe import observe_node
@@ -16,6 +17,7 @@ __all__ = [
     "NodeSeen",
     "NodeWish",
     "SwarmRecord",
+    "ensure_left",
     "ensure_node",
     "observe_node",
     "rebalance",

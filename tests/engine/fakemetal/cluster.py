@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,13 +26,13 @@ from tests.engine.fakemetal.world import change, look, step
 
 __all__ = [
     "ensure_engine",
+    "ensure_left",
     "ensure_manager_node",
     "ensure_member",
     "ensure_node",
     "remove_engine",
     "remove_manager_node",
     "remove_member",
-    "remove_node",
 ]
 
 _SWARM = "swarm1"
@@ -46,9 +47,9 @@ def ensure_engine(site: Any, wish: Any, *, disrupt: object) -> SimpleNamespace:
     return SimpleNamespace(version="20.10", endpoint=f"tcp://{wish.host}:2376", certificate="c", not_after=_LATER)
 
 
-def remove_engine(site: Any, wish: Any, *, destroyed: bool = False) -> None:
-    if system(wish.host)["node"] and not destroyed:
-        raise ClusterError("the engine of a swarm's node would be stopped", host=wish.host)
+def remove_engine(site: Any, wish: Any, *, leave: Callable[[], None]) -> None:
+    if system(wish.host)["node"]:
+        leave()
     with change(wish.host) as (_, host):
         host["disk"]["engine"] = False
     step(wish.host, "engine is stopped")
@@ -63,7 +64,8 @@ def ensure_member(site: Any, wish: Any, *, disrupt: object) -> SimpleNamespace:
     return SimpleNamespace(node_id=f"consul-{wish.host}", not_after=_LATER, unfinished="")
 
 
-def remove_member(site: Any, wish: Any, *, dissolving: bool, destroyed: bool = False) -> None:
+def remove_member(site: Any, wish: Any, *, dissolving: bool, leave: Callable[[], None]) -> None:
+    leave()
     with change(wish.host) as (world, _):
         world["consul"] = [name for name in world["consul"] if name != wish.host]
     step(wish.host, "is out of Consul")
@@ -110,7 +112,9 @@ def ensure_node(site: Any, wish: NodeWish, record: object) -> NodeReport:
     raise ClusterError("comes to no end", host=wish.host)
 
 
-def remove_node(site: Any, wish: NodeWish, record: object, *, dissolving: bool, dead: bool, give_up: bool) -> None:
+def ensure_left(
+    site: Any, wish: NodeWish, record: object, *, dissolving: bool, dead: bool, give_up: bool, others: bool
+) -> None:
     for _ in range(20):
         world = look()
         local = system(wish.host)["node"]

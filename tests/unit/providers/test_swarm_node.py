@@ -46,6 +46,14 @@ def test_a_node_left_drained_by_a_removal_that_was_given_up_is_drift(act, inputs
     assert LINK.diff("x", outs, inputs).changes
 
 
+def test_a_role_that_was_changed_by_hand_is_drift(act, inputs, born) -> None:
+    act("metal.cluster.swarm.observe_node", NodeSeen("active", "node1", "swarm1", Role.WORKER, "ready", "active"))
+    outs = arriving(LINK.read("x", born).outs)
+    assert outs["membership"] == "worker without being asked to"
+    found = LINK.diff("x", outs, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+
+
 @pytest.mark.parametrize(
     "seen", [NodeSeen("inactive", None, None, None), NodeSeen("active", "node2", "swarm1", Role.WORKER)]
 )
@@ -74,13 +82,13 @@ def test_what_is_a_new_membership_and_what_an_update(inputs, born, change, repla
 
 
 def test_it_leaves_in_order_while_its_cluster_is_wanted(act, begin, inputs, born) -> None:
-    remove = act("metal.cluster.swarm.remove_node")
+    remove = act("metal.cluster.swarm.ensure_left")
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": True, "dead": False, "give_up": False}
+    assert remove.call_args.kwargs == {"dissolving": True, "dead": False, "give_up": False, "others": False}
     begin(None, n1={"lost": True})
     LINK.check({}, inputs)
     LINK.delete("x", born)
-    assert remove.call_args.kwargs == {"dissolving": False, "dead": True, "give_up": False}
+    assert remove.call_args.kwargs == {"dissolving": False, "dead": True, "give_up": False, "others": False}
 
 
 @pytest.mark.parametrize("more", [{"keep": True}, {"availability": "drain"}])
@@ -102,7 +110,7 @@ def test_what_its_pool_says_of_a_stuck_drain_is_known_when_it_leaves(act, begin,
     assert (LINK.diff("x", born, said).changes, LINK.diff("x", born, said).replaces) == (True, [])
     outs = arriving(LINK.update("x", born, said).outs)
     assert LINK.diff("x", outs, inputs).changes, "said no more, it must not stay behind"
-    remove = act("metal.cluster.swarm.remove_node")
+    remove = act("metal.cluster.swarm.ensure_left")
     LINK.delete("x", outs)
     assert remove.call_args.args[1].on_stuck == "force"
 
@@ -123,7 +131,7 @@ def test_the_only_manager_is_given_up_by_name_and_in_a_new_life_only(act, begin,
     wanted = document()
     wanted["clusters"]["blue"]["override"] = ["last"]
     begin(wanted)
-    remove = act("metal.cluster.swarm.remove_node")
+    remove = act("metal.cluster.swarm.ensure_left")
     LINK.check({}, {**inputs, "host": "n2"})
     LINK.delete("x", {**born, "host": "n1"})
     assert remove.call_args.kwargs["give_up"] is False, "it leaves the program"
