@@ -71,7 +71,7 @@ class _Orders:
     def __init__(self, patience: float) -> None:
         self.first: signal.Signals | None = None
         self._child: subprocess.Popen[str] | None = None
-        self._came = 0.0
+        self._came: float | None = None
         self._end = threading.Timer(patience, self._kill)
         self._end.daemon = True
 
@@ -93,13 +93,13 @@ class _Orders:
             self._send(self.first)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
+        # The next signal may come in the middle of this, so what it looks at is set first.
+        before, self._came = self._came, time.monotonic()
+        if before is not None and self._came - before < _SAME_ORDER_SECONDS:
+            return
         if self.first is None:
             self.first = signal.Signals(number)
             self._end.start()
-        elif now - self._came < _SAME_ORDER_SECONDS:
-            return
-        self._came = now
         self._send(number)
 
     def _kill(self) -> None:
