@@ -121,6 +121,8 @@ class Lab:
                 restore_limits(self.spec.name)
                 if not keep and self._spec_file.exists():
                     shutil.rmtree(self.spec.directory)
+                if not self.spec.directory.exists():
+                    self._lock.unlink()
             if wanted == {Part.IMAGE} and remove_image(self.spec.cache):
                 changed.append(Part.IMAGE)
         return changed
@@ -169,6 +171,10 @@ class Lab:
     def _spec_file(self) -> Path:
         return self.spec.directory / "lab.json"
 
+    @property
+    def _lock(self) -> Path:
+        return self.spec.directory.with_name(self.spec.directory.name + ".lock")
+
     @staticmethod
     def _refuse_without_root() -> None:
         if os.geteuid() != 0:
@@ -192,8 +198,7 @@ class Lab:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = self.spec.directory.with_name(self.spec.directory.name + ".lock")
-        with locked(lock, on_wait=lambda: self._run.progress("waiting for another lab command to end")):
+        with locked(self._lock, on_wait=lambda: self._run.progress("waiting for another lab command to end")):
             yield
 
     def inventory(self, *, profile: str = "default") -> dict[str, object]:

@@ -37,7 +37,8 @@ def ensure_limits(lab: str, *, setting: Path = _SETTING, record: Path = _RECORD)
 def restore_limits(lab: str, *, setting: Path = _SETTING, record: Path = _RECORD) -> bool:
     """Put the old value back when no other lab needs it raised; True when it was changed."""
     changed = False
-    with locked(record.with_suffix(".lock")):
+    lock = record.with_suffix(".lock")
+    with locked(lock):
         (record / f"lab-{lab}").unlink(missing_ok=True)
         if record.exists() and not list(record.glob("lab-*")):
             previous = record / "previous"
@@ -47,4 +48,6 @@ def restore_limits(lab: str, *, setting: Path = _SETTING, record: Path = _RECORD
                 changed = True
             previous.unlink(missing_ok=True)
             record.rmdir()
+        if not record.exists():
+            lock.unlink()
     return changed

@@ -59,7 +59,7 @@ def up() -> None:
 def down(
     force: bool = typer.Option(False, help="Take the lab down even where `pulumi destroy` fails."),
 ) -> None:
-    """Run `pulumi destroy`, take the lab down, and remove the demo's state and secrets."""
+    """Run `pulumi destroy`, take the lab down, and remove what the demo has written; downloads and builds stay."""
     _root_only()
     demo = Demo()
     if demo.exists:
@@ -74,10 +74,8 @@ def down(
     else:
         print("No demo state here; nothing to destroy.")
     _step(3, "lab down", lambda: _ours("lab", "down"))
-    shutil.rmtree(demo.folder, ignore_errors=True)
-    # The hosts' disks are gone, and with them what was remembered of them; a next demo begins with blank ones.
-    shutil.rmtree(demo.ledger, ignore_errors=True)
-    print("The demo is gone.")
+    demo.remove()
+    print("The demo is gone. What stays: .metalswarm/cache (downloads and builds), .venv, and Debian packages.")
 
 
 def _destroy(engine: Engine) -> int:

@@ -6,6 +6,7 @@ import base64
 import os
 import secrets
 import shlex
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _PASSPHRASE = "for the lab only"  # noqa: S105 - no secret
 class Demo:
     """Where everything of the demo lives.
 
-    :ivar folder: private (mode 0700); removing it removes the demo's secrets and state.
+    :ivar folder: private (mode 0700); secrets, state, and Pulumi's own home.
     """
 
     folder: Path = CHECKOUT / ".metalswarm" / "demo"
@@ -35,9 +36,15 @@ class Demo:
         return self.folder / "env"
 
     @property
-    def ledger(self) -> Path:
-        """What the provider remembers of the demo's hosts, beside the demo's own folder."""
-        return self.folder.parent / "ledger" / f"metalswarm.{self.stack}"
+    def traces(self) -> tuple[Path, ...]:
+        """What runs of the demo's stack write beside its own folder: memories of its hosts, backups, notes of a run."""
+        beside, owner = self.folder.parent, f"metalswarm.{self.stack}"
+        return (
+            beside / "ledger" / owner,
+            beside / "backups" / owner,
+            beside / "run" / f"server-{owner}.lock",
+            beside / "run" / f"stalled-{owner}.json",
+        )
 
     @property
     def tls(self) -> Path:
@@ -86,6 +93,22 @@ class Demo:
         }
         folders = [pulumi.parent, CHECKOUT / ".venv" / "bin"]
         _write(self.env_file, _shell(variables, folders))
+
+    def remove(self) -> None:
+        """Take away everything of the demo; another stack's backups and ledger stay. A removal cut short is resumed.
+
+        A backup cannot be opened without the demo's seed, and a next demo begins with blank disks.
+        """
+        for trace in self.traces if self.exists else ():
+            if trace.is_dir():
+                shutil.rmtree(trace)
+            else:
+                trace.unlink(missing_ok=True)
+        for folder in {trace.parent for trace in self.traces}:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def variables(self) -> dict[str, str]:
         """The environment of the demo's commands: this process's own without its Pulumi, and the env file's."""

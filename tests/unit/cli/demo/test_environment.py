@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.demo.engine import Engine
-from cli.demo.environment import Demo
+from cli.demo.environment import CHECKOUT, Demo
 
 
 @pytest.fixture
@@ -104,10 +104,46 @@ def test_torn_attributes_of_the_state_go_and_the_state_stays(demo: Demo) -> None
     assert state.read_text() == '{"version": 3}'
 
 
-def test_what_is_remembered_of_the_demos_hosts_is_found_where_the_provider_keeps_it(tmp_path, monkeypatch) -> None:
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
+    """A demo after a run, with all that the product writes of its stack, where the product writes it."""
     from metal.chassis.ledger import Entry
-    from providers import process
+    from metal.rescue.backup import backup_folder
+    from metal.settings.load import load_stack_file
+    from providers import presence, process, stall
 
     monkeypatch.chdir(tmp_path)
-    process.ledger("metalswarm/dev").write("n1", Entry(1))
-    assert [path.name for path in Demo(tmp_path / ".metalswarm" / "demo").ledger.iterdir()] == ["n1.json"]
+    demo = Demo(tmp_path / ".metalswarm" / "demo")
+    demo.prepare(pulumi=tmp_path / "pulumi", ssh_key=tmp_path / "key", bmc_login=tmp_path / "login")
+    owner = f"metalswarm/{demo.stack}"
+    process.ledger(owner).write("n1", Entry(1))
+    backups = backup_folder(load_stack_file(CHECKOUT / "Pulumi.dev.yaml", root=CHECKOUT, owner=owner), "blue", tmp_path)
+    backups.mkdir(parents=True)
+    for path in (backups / "blue.backup", presence.presence_path(owner), stall.note_path(owner)):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / ".metalswarm" / "cache").mkdir()
+    return demo
+
+
+def test_a_removed_demo_leaves_the_cache_and_nothing_else(written: Demo) -> None:
+    written.remove()
+    assert [path.name for path in written.folder.parent.iterdir()] == ["cache"]
+    written.remove()  # nothing is there, and that is all right
+
+
+def test_what_is_another_stacks_outlives_the_demo(written: Demo) -> None:
+    others = [written.folder.parent / kind / "shop.prod" / "x" for kind in ("ledger", "backups")]
+    for path in others:
+        path.parent.mkdir()
+        path.touch()
+    written.remove()
+    assert all(path.exists() for path in others)
+    assert not (written.folder.parent / "run").exists()
+
+
+def test_without_a_demo_nothing_is_taken_for_one(written: Demo) -> None:
+    written.env_file.unlink()
+    written.remove()
+    assert not written.folder.exists()
+    assert all(trace.exists() for trace in written.traces)
