@@ -9,7 +9,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv:  ## the Python environment, from requirements.lock
-	@$(PYTHON) -m toolchain venv
+	@$(PYTHON) -m toolchain venv >/dev/null
 
 test:  ## lint, unit and engine tests; as root also the virtual metal
 	@$(PYTHON) -m toolchain.check
