@@ -17,7 +17,9 @@ import yaml
 from metal.errors import MetalError, SettingsError
 from metal.settings import load_fleet
 from metal.settings.credentials import Credentials
+from metal.settings.documents import read_yaml
 from metal.settings.fleet import ClusterWish, Fleet
+from metal.settings.problems import Problems
 from metal.site import Site
 from metal.waiting import Run
 
@@ -35,6 +37,7 @@ def open_stack(stack: str | None = None, *, root: Path | None = None) -> tuple[F
     """
     folder = root or _project_folder(Path.cwd())
     name = stack or _pulumi(folder, "stack", "--show-name").strip()
+    _refuse_torn(folder / f"Pulumi.{name.split('/')[-1]}.yaml")
     answer = json.loads(_pulumi(folder, "config", "--json", "--show-secrets", "--stack", name))
     config = {key: str(entry.get("value", "")) for key, entry in answer.items()}
     if "metalswarm:fleet" not in config:
@@ -85,6 +88,17 @@ def _project_folder(start: Path) -> Path:
         [f"{start}: is in no Pulumi project; allowed: a folder with Pulumi.yaml, or one below it"],
         next_step="change into the checkout",
     )
+
+
+def _refuse_torn(file: Path) -> None:
+    """Pulumi says of a stack file that is no YAML neither which file it is nor the line.
+
+    :raises SettingsError: naming both.
+    """
+    if file.exists():
+        problems = Problems()
+        read_yaml(file, file.name, problems)
+        problems.raise_if_any()
 
 
 def _pulumi(folder: Path, *arguments: str) -> str:

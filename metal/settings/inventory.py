@@ -28,10 +28,12 @@ class Inventory:
 
     :ivar facts: the hosts that are sound.
     :ivar files: the file of each host, sound or not.
+    :ivar complete: every file could be read; what is known nowhere may else stand in one that could not.
     """
 
     facts: dict[str, HostFacts] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def read_inventory(names: Iterable[str], root: Path, problems: Problems) -> Inve
     parts = [part for name in names if (part := _read(name, root, inventory, jumps, problems))]
     for part in parts:
         for name, host in part.hosts.items():
-            facts = _resolve(name, host, part, jumps, problems)
+            facts = _resolve(name, host, part, jumps, problems, all_known=inventory.complete)
             if facts:
                 inventory.facts[name] = facts
     _refuse_repeats(inventory, problems)
@@ -61,6 +63,7 @@ def _read(
 ) -> _Part | None:
     data = read_yaml(root / name, name, problems)
     if data is None:
+        inventory.complete = False
         return None
     known = InventoryModel.model_fields
     problems.read(InventoryModel, {key: value for key, value in data.items() if key not in known}, (), file=name)
@@ -85,9 +88,12 @@ def _read(
 
 
 def _resolve(
-    name: str, host: HostModel, part: _Part, jumps: dict[str, Jump | None], problems: Problems
+    name: str, host: HostModel, part: _Part, jumps: dict[str, Jump | None], problems: Problems, *, all_known: bool
 ) -> HostFacts | None:
-    """One host with its file's defaults; None when it is not sound."""
+    """One host with its file's defaults; None when it is not sound.
+
+    :param all_known: False where a jump host may stand in a file that could not be read.
+    """
     before = len(problems.lines)
     ssh, common = host.ssh, part.defaults.ssh
     user = ssh.user or common.user or "root"
@@ -97,7 +103,8 @@ def _resolve(
             ("hosts", name, "ssh", "sudo"), f"is off for the user {user}", "true, or the user root", file=part.file
         )
     jump_name = ssh.jump or common.jump
-    if jump_name and jump_name not in jumps:
+    stray = bool(jump_name) and jump_name not in jumps
+    if jump_name and stray and all_known:
         path = ("hosts", name, "ssh", "jump") if ssh.jump else ("defaults", "ssh", "jump")
         problems.unknown(path, jump_name, jumps, "jump host", file=part.file)
     access = Access(
@@ -115,7 +122,7 @@ def _resolve(
         problems.add(("hosts", name), "is on hold and lost at once", "one of the two", file=part.file)
     if host.evict and not host.hold:
         problems.add(("hosts", name, "evict"), "goes with hold only", "hold: <reason> beside it", file=part.file)
-    if len(problems.lines) > before:
+    if len(problems.lines) > before or stray:
         return None
     return HostFacts(
         name=name,

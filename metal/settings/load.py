@@ -40,7 +40,11 @@ def load_fleet(document: Mapping[str, Any], *, root: Path, owner: str) -> Fleet:
     if intent.inventory == []:
         problems.add("inventory", "is missing", "a list of inventory files")
     inventory = read_inventory(intent.inventory or [], root, problems)
-    check(intent, inventory, problems)
+    if intent.inventory and inventory.complete and not inventory.files:
+        problems.add("inventory", "names no host at all", "files with hosts: {<name>: ...}", value=intent.inventory)
+    # Of a host that stands in a file that is missing, every place that names it would be a problem of its own.
+    if inventory.complete and inventory.files:
+        check(intent, inventory, problems)
     problems.raise_if_any()
     return resolve(intent, inventory, owner)
 

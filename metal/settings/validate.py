@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,10 +17,17 @@ from metal.settings.fleet_model import FleetModel, HostIntent
 from metal.settings.intent import read_intent, with_includes
 from metal.settings.inventory import read_inventory
 from metal.settings.inventory_model import InventoryModel
-from metal.settings.load import load_stack_file
+from metal.settings.load import FLEET_KEY, load_stack_file
 from metal.settings.problems import Problems
 
 __all__ = ["Checked", "FileKind", "kind_of", "validate_files"]
+
+
+_STACK_NAME = re.compile(r"Pulumi\..+\.ya?ml")
+_KINDS = (
+    "an inventory, with hosts; a file to include, with clusters, pools or other sections; "
+    f"or a stack file, with {FLEET_KEY} under config"
+)
 
 
 class FileKind(StrEnum):
@@ -72,9 +80,12 @@ def kind_of(data: Mapping[str, Any]) -> FileKind:
 def _check(path: Path, root: Path) -> Checked:
     problems = Problems()
     try:
-        data = read_yaml(path, path.name, problems)
+        data = read_yaml(path, path.name, problems) or {}
         problems.raise_if_any()
-        kind = kind_of(data or {})
+        kind = FileKind.STACK if _STACK_NAME.fullmatch(path.name) else kind_of(data)
+        if not data and kind is not FileKind.STACK:
+            problems.add("", "holds nothing", _KINDS, file=path.name)
+            problems.raise_if_any()
         if kind is FileKind.STACK:
             fleet = load_stack_file(path, root=root, owner=f"{root.resolve().name}/{path.stem.removeprefix('Pulumi.')}")
             return Checked(path, _of_stack(fleet), fleet=fleet)

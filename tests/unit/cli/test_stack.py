@@ -69,6 +69,13 @@ def test_a_stack_without_a_fleet_is_told_what_to_write(project: Path) -> None:
     assert "Pulumi.dev.yaml" in str(caught.value)
 
 
+def test_a_stack_file_that_is_no_yaml_is_named_with_its_line(project: Path) -> None:
+    (project / "checkout" / "Pulumi.dev.yaml").write_text("config:\n  metalswarm:fleet: {inventory: [a.yaml}\n")
+    with pytest.raises(SettingsError, match=r"Pulumi\.dev\.yaml: line 2: is not YAML"):
+        open_stack("acme/dev")
+    assert not (project / "calls").exists()
+
+
 def test_a_refusal_of_the_engine_is_passed_on_without_secrets(project: Path) -> None:
     (project / "code").write_text("255")
     with pytest.raises(SettingsError, match="pulumi config --json") as caught:

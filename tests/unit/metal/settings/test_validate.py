@@ -88,6 +88,59 @@ def test_what_a_file_is_goes_by_its_keys(data: dict, kind: FileKind) -> None:
     assert kind_of(data) is kind
 
 
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}\n", "---\n"])
+def test_a_file_that_holds_nothing_is_no_inventory_and_says_what_could_stand_in_it(folder: Path, text: str) -> None:
+    (folder / "nothing.yaml").write_text(text)
+    code, said = run(str(folder / "nothing.yaml"))
+    assert code == 1
+    assert "nothing.yaml: holds nothing; allowed: an inventory, with hosts; a file to include" in said
+    (folder / "Pulumi.new.yaml").write_text(text)
+    code, said = run(str(folder / "Pulumi.new.yaml"))
+    assert code == 1
+    assert "Pulumi.new.yaml: config.metalswarm:fleet: is missing; allowed: the fleet document" in said
+
+
+def test_a_stack_file_goes_by_its_name_too(folder: Path) -> None:
+    (folder / "Pulumi.new.yaml").write_text("encryptionsalt: v1:abc\n")
+    code, said = run(str(folder / "Pulumi.new.yaml"))
+    assert code == 1
+    assert "config.metalswarm:fleet: is missing" in said
+    assert "unknown key" not in said
+
+
+@pytest.mark.parametrize(
+    ("inventory", "cause"),
+    [
+        (["gone.yaml"], "gone.yaml: cannot be read"),
+        (["one.yaml", "gone.yaml"], "gone.yaml: cannot be read"),
+        (["torn.yaml"], "torn.yaml: line 2: is not YAML"),
+        (["nothing.yaml"], 'inventory = ["nothing.yaml"]: names no host at all'),
+        ([], "inventory: is missing"),
+    ],
+)
+def test_one_inventory_file_that_cannot_be_used_is_one_problem(folder: Path, inventory: list[str], cause: str) -> None:
+    (folder / "torn.yaml").write_text("hosts:\n  n1: {address: 10.0.0.1]\n")
+    (folder / "nothing.yaml").write_text("")
+    one = yaml.safe_load((folder / "one.yaml").read_text())
+    one["hosts"]["n1"]["ssh"] = {"jump": "bastion-of-the-other-file"}
+    (folder / "one.yaml").write_text(yaml.safe_dump(one))
+    pools = {
+        "web": {"cluster": "blue", "hosts": ["n1", "n2"]},
+        "spare": {"purpose": "free", "hosts": ["n3", "n4", "n5"]},
+    }
+    fleet = {
+        "inventory": inventory,
+        "pools": pools,
+        "clusters": {"blue": {"managers": ["n1"]}},
+        "hosts": {"n4": {"hold": "x"}},
+    }
+    (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": {"metalswarm:fleet": fleet}}))
+    code, said = run(str(folder / "Pulumi.dev.yaml"))
+    assert code == 1
+    (line,) = [line for line in said.splitlines() if line.startswith("  ")]
+    assert cause in line
+
+
 def test_one_missing_include_is_one_problem(folder: Path) -> None:
     pools = {"web": {"cluster": "blue", "hosts": ["n1"]}}
     code, said = run(stack(folder, "dev", "one.yaml", [], include=["gone.yaml"], pools=pools))
