@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from metal.plan.majority import tolerance
 from metal.plan.quorum import Member, Membership
-from metal.plan.steps import Kind, RackLoss, Step, Vote, Voters, rack_losses, steps
+from metal.plan.steps import Kind, Step, Vote, Voters, rack_losses, steps
 
 __all__ = ["names_in_short", "summarise"]
 
@@ -25,17 +25,18 @@ _PLURAL = {
 def summarise(old: Membership | None, new: Membership) -> tuple[str, ...]:
     """A few short lines: numbered where votes change hands, in the order of the run; empty where nothing changes.
 
+    What is a warning comes first: of many lines Pulumi shows the last one longest, and that is a step.
+
     :param old: None for a cluster that does not exist yet.
     """
     planned = steps(old, new)
     voting = [step for step in planned if step.votes]
     alike = old is None or old.managers == old.consul_servers
     words = _Words(old, new, alike and new.managers == new.consul_servers)
-    lines = [f"{number}. {line}" for number, line in enumerate(words.of_votes(voting, born=old is None), start=1)]
+    lines = _racks(new, alike=words.alike) if voting else []
+    lines += [f"{number}. {line}" for number, line in enumerate(words.of_votes(voting, born=old is None), start=1)]
     lines += [words.of(step) for step in planned if not step.votes]
     lines += _other(old, new)
-    if voting:
-        lines += _racks(rack_losses(new), alike=words.alike)
     return tuple(lines)
 
 
@@ -145,13 +146,17 @@ def _count(voters: Voters) -> str:
     return f"{voters.count} {'voter' if voters.count == 1 else 'voters'}, {up}{voters.needed} needed, {spare}"
 
 
-def _racks(losses: Sequence[RackLoss], *, alike: bool) -> list[str]:
-    lines = []
-    for loss in losses[:1] if alike else losses:
-        which = "voters" if alike else f"{loss.vote} voters"
-        lacks = "" if loss.remain >= loss.needed else f", and {loss.needed} are needed"
-        lines.append(f"with rack {loss.rack} gone {loss.remain} of {loss.voters} {which} remain{lacks}")
-    return lines
+def _racks(membership: Membership, *, alike: bool) -> list[str]:
+    """The rack whose loss would cost the quorum, where another one is known that voters could stand in."""
+    if len({member.rack for member in membership.members.values()} - {""}) < 2:
+        return []
+    losses = rack_losses(membership)
+    return [
+        f"with rack {loss.rack} gone {loss.remain} of {loss.voters} "
+        f"{'voters' if alike else f'{loss.vote} voters'} remain, and {loss.needed} are needed"
+        for loss in (losses[:1] if alike else losses)
+        if loss.remain < loss.needed
+    ]
 
 
 def _evicted(old: Membership | None, new: Membership) -> list[str]:
