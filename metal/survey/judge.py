@@ -66,9 +66,12 @@ def swarm_word(host: HostWish, node: Node | None, why: str = "") -> Word:
     role = "leader" if node.leader else node.role.value
     wanted = Role.MANAGER if host.is_manager else Role.WORKER
     if not node.ready or node.availability != host.availability.value:
-        return Word(f"{role}, {node.state}, {node.availability}", False, node.id)
+        lacks = f"is {node.state} and {node.availability}, wanted ready and {host.availability.value}"
+        return Word(f"{role}, {node.state}, {node.availability}", False, f"its node {node.id} {lacks}")
     if node.role is not wanted:
-        return Word(f"{role}, wanted as {wanted.value}", False, node.id)
+        lacks = f"is {node.role.value}, wanted {wanted.value}"
+        return Word(f"{role}, wanted as {wanted.value}", False, f"its node {node.id} {lacks}")
     if node.role is Role.MANAGER and not node.reachable:
-        return Word(f"{role}, unreachable", False, node.id)
-    return Word(role, True, node.id)
+        lacks = "is not reached as a manager by the leader"
+        return Word(f"{role}, unreachable", False, f"its node {node.id} {lacks}")
+    return Word(role, True, f"node {node.id}")

@@ -158,6 +158,7 @@ def _manager_word(host: HostWish, answer: _Answer[dict[str, RingNode]]) -> Word:
 
 
 def _strangers(site: Site, cluster: str, seen: _ClusterAnswers) -> list[str]:
+    """What a cluster knows and the settings do not want there; says what they want instead, where they know it."""
     wanted = set(site.fleet.clusters[cluster].hosts)
     lives = [node for node in seen.swarm.value or () if not any(node.is_of(name) for name in wanted)]
     doubles = [
@@ -169,11 +170,33 @@ def _strangers(site: Site, cluster: str, seen: _ClusterAnswers) -> list[str]:
     members = set() if _is_external(site, cluster) else set(seen.consul.value or {})
     managed = set(seen.manager.value or {})
     return [
-        *(f"swarm {cluster}: {node.name} ({node.id}, {node.state}) is not in the settings" for node in lives),
-        *(f"swarm {cluster}: {node.name} has an earlier life left ({node.id}, {node.state})" for node in doubles),
-        *(f"Consul {cluster}: {name} is not in the settings" for name in sorted(members - wanted)),
-        *(f"controller {cluster}: {name} is not in the settings" for name in sorted(managed - wanted)),
+        *(f"swarm {cluster}: {_called(node)} {_wanted_of(site, _host_of(site, node))}" for node in lives),
+        *(f"swarm {cluster}: {node.name} has an earlier life left (node {node.id}, {node.state})" for node in doubles),
+        *(f"Consul {cluster}: {name} {_wanted_of(site, name)}" for name in sorted(members - wanted)),
+        *(f"controller {cluster}: {name} {_wanted_of(site, name)}" for name in sorted(managed - wanted)),
     ]
+
+
+def _called(node: Node) -> str:
+    """An engine that joined and was not heard of since has no name."""
+    return (
+        f"{node.name} (node {node.id}, {node.state})"
+        if node.name
+        else f"a node without a name ({node.id}, {node.state})"
+    )
+
+
+def _host_of(site: Site, node: Node) -> str:
+    return next((name for name in (*site.fleet.hosts, *site.fleet.unmanaged) if node.is_of(name)), node.name)
+
+
+def _wanted_of(site: Site, name: str) -> str:
+    host = site.fleet.hosts.get(name)
+    if host is None:
+        known = name in site.fleet.unmanaged
+        return "is in the inventory and in no pool of the settings" if known else "is not in the settings"
+    place = f"swarm {host.cluster}" if host.cluster else host.purpose.value
+    return f"is in the pool {host.pool} of the settings ({place})"
 
 
 def _same_host(node: Node, other: Node) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from metal.cluster.consul.catalog import CatalogMember
 from metal.cluster.stackengine import RingNode
+from metal.cluster.swarm.labels import HOST_LABEL
 from metal.cluster.swarm.view import Node
 from metal.errors import Cancelled, HostError, HostFault
 from metal.plan.join import Role
@@ -57,21 +59,41 @@ def test_the_living_life_of_a_host_is_the_one_that_counts(tmp_path) -> None:
     lives = (node("n2", "old", "down"), node("n2", "new"))
     answers = _ClusterAnswers(_Answer({"n2": member("n2")}), _Answer(lives), _Answer())
     found = _host_survey(host, _Answer("on"), None, _Answer(None, "x"), answers)
-    assert found.swarm == Word("worker", True, "new")
+    assert found.swarm == Word("worker", True, "node new")
     assert found.consul == Word("client", True)
 
 
 def test_who_is_not_in_the_settings_is_named_in_order(tmp_path) -> None:
     site = SimpleNamespace(fleet=small_fleet(tmp_path))
     answers = _ClusterAnswers(
-        _Answer({name: member(name) for name in ("n9", "n1", "n8")}),
-        _Answer((node("n1", "a"), node("n2", "b"), node("n2", "c", "down"), node("n9", "d"))),
+        _Answer({name: member(name) for name in ("n9", "n1", "n5")}),
+        _Answer((node("n1", "a"), node("n2", "b"), node("n2", "c", "down"), node("n9", "d"), node("", "e", "unknown"))),
         _Answer({"n7": RingNode("n7", "10.0.0.7", admin=False, active=True, registered_with="n1")}),
     )
     assert _strangers(site, "blue", answers) == [
-        "swarm blue: n9 (d, ready) is not in the settings",
-        "swarm blue: n2 has an earlier life left (c, down)",
-        "Consul blue: n8 is not in the settings",
+        "swarm blue: n9 (node d, ready) is not in the settings",
+        "swarm blue: a node without a name (e, unknown) is not in the settings",
+        "swarm blue: n2 has an earlier life left (node c, down)",
+        "Consul blue: n5 is in the inventory and in no pool of the settings",
         "Consul blue: n9 is not in the settings",
         "controller blue: n7 is not in the settings",
+    ]
+
+
+def test_who_is_in_another_pool_of_the_settings_is_named_with_it(tmp_path) -> None:
+    wanted = document()
+    wanted["clusters"]["green"] = {**wanted["clusters"]["blue"], "managers": ["n3"]}
+    wanted["pools"]["engines"] = {"cluster": "green", "hosts": ["n3"]}
+    site = SimpleNamespace(fleet=small_fleet(tmp_path, wanted))
+    renamed = replace(node("left-over.example.net", "d"), labels={HOST_LABEL: "n3"})
+    answers = _ClusterAnswers(
+        _Answer({name: member(name) for name in ("n1", "n4")}),
+        _Answer((node("n1", "a"), node("n4", "c", "down"), renamed)),
+        _Answer({"n3": RingNode("n3", "10.0.0.3", admin=False, active=True, registered_with="n1")}),
+    )
+    assert _strangers(site, "blue", answers) == [
+        "swarm blue: n4 (node c, down) is in the pool spare of the settings (free)",
+        "swarm blue: left-over.example.net (node d, ready) is in the pool engines of the settings (swarm green)",
+        "Consul blue: n4 is in the pool spare of the settings (free)",
+        "controller blue: n3 is in the pool engines of the settings (swarm green)",
     ]
