@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from metal.errors import Cancelled, MetalError
@@ -65,6 +65,13 @@ class Deadline:
     def within(self, seconds: float) -> Deadline:
         """The earlier of this deadline and `seconds` from now."""
         return Deadline(min(self.at, self.run.clock() + seconds), min(seconds, max(0.0, self.remaining)), self.run)
+
+    def look(self, seconds: float) -> Deadline:
+        """The same for one look of a wait that asks several: that wait tells what it waits for, and for how long.
+
+        A line of the look's own would count its few seconds, and read as if the whole wait had no more.
+        """
+        return replace(self.within(seconds), run=replace(self.run, progress=lambda line: None))
 
 
 @dataclass(frozen=True)

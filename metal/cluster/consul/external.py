@@ -101,7 +101,7 @@ def _reach(site: Site, wish: MemberWish, name: str | None, deadline: Deadline) -
     if name is None:
         return None
     access = wish.access if name == wish.host else site.access(name)
-    return site.ssh.connect(access, deadline=deadline.within(_LOOK_SECONDS))
+    return site.ssh.connect(access, deadline=deadline.look(_LOOK_SECONDS))
 
 
 def _context(secret: ConsulSecret) -> ssl.SSLContext:

@@ -82,7 +82,7 @@ def _ask(site: Site, wish: MemberWish, without: str, deadline: Deadline) -> tupl
     said: list[str] = []
     for name in dialable_servers(site, wish, without=without):
         try:
-            with member_api(site, wish, name, deadline=deadline.within(_LOOK_SECONDS)) as api:
+            with member_api(site, wish, name, deadline=deadline.look(_LOOK_SECONDS)) as api:
                 if api.leader():
                     return name, said
                 said.append(f"{name}: no leader")

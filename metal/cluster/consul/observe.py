@@ -109,7 +109,8 @@ def observe_others(site: Site, wish: MemberWish) -> dict[str, ServerSeen]:
 
 def _formed(site: Site, wish: MemberWish, host: str) -> ServerSeen | None:
     try:
-        ssh = site.ssh.connect(site.access(host), deadline=site.run.deadline(_LOOK_SECONDS))
+        deadline = site.run.deadline(_LOOK_SECONDS).look(_LOOK_SECONDS)
+        ssh = site.ssh.connect(site.access(host), deadline=deadline)
         files = observe_files(ssh)
         if files.formed or not files.active:
             return ServerSeen(files.formed)

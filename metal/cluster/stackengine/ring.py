@@ -46,7 +46,7 @@ def observe_ring(
     said: list[str] = []
     for name in names:
         try:
-            with node_api(site, driver, name, key, deadline=deadline.within(_LOOK_SECONDS)) as api:
+            with node_api(site, driver, name, key, deadline=deadline.look(_LOOK_SECONDS)) as api:
                 nodes = api.nodes()
         except (HostError, ClusterError) as error:
             said.append(f"{name}: {error.what}" + (f" ({error.seen})" if error.seen else ""))

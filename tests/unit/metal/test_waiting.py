@@ -63,3 +63,14 @@ def test_what_is_so_at_once_is_not_told() -> None:
     hands = _Hands()
     assert wait_until("SSH answers", lambda: "up", deadline=hands.run().deadline(60), fail=_fail) == "up"
     assert not hands.lines
+
+
+def test_a_look_tells_nothing_of_itself_and_ends_with_its_wait() -> None:
+    hands = _Hands()
+    wait = hands.run().deadline(20)
+    look = wait.look(8)
+    with pytest.raises(HostError):
+        wait_until("SSH answers", lambda: Pending("refused"), deadline=look, fail=_fail)
+    assert hands.lines == []
+    assert wait.look(60).seconds == wait.remaining < 20
+    assert look.run.cancel is wait.run.cancel
