@@ -12,6 +12,7 @@ from pathlib import Path
 from lab.cache import made_once
 from lab.command import run
 from lab.errors import LabError
+from lab.mirror.links import put_link
 from metal.waiting import Run
 
 __all__ = ["CONSUL_VERSION", "STACKENGINE_VERSION", "ensure_consul", "ensure_stackengine", "offer"]
@@ -69,10 +70,7 @@ def offer(binary: Path, place: Path) -> None:
     with binary.open("rb") as content:
         value = hashlib.file_digest(content, "sha256").hexdigest()
     digest.write_text(f"{value}  {place.name}\n")
-    new = place.with_name(place.name + ".new")
-    new.unlink(missing_ok=True)
-    new.symlink_to(binary)
-    new.rename(place)
+    put_link(place, binary)
 
 
 def _must(what: str, result: subprocess.CompletedProcess[bytes]) -> None:

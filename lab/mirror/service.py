@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.image.base import ensure_image
 from lab.mirror.artifacts import CONSUL_VERSION, STACKENGINE_VERSION, ensure_consul, ensure_stackengine, offer
+from lab.mirror.links import put_link
 from lab.mirror.packages import ensure_packages
 from lab.process import Daemon
 from lab.spec import LabSpec
@@ -30,10 +31,7 @@ def fill_mirror(spec: LabSpec, run: Run) -> Path:
     www = spec.directory / "mirror" / "www"
     www.mkdir(parents=True, exist_ok=True)
     packages = ensure_packages(spec.cache, ensure_image(spec.cache, run), run)
-    new = www / "debian.new"
-    new.unlink(missing_ok=True)
-    new.symlink_to(packages)
-    new.rename(www / "debian")
+    put_link(www / "debian", packages)
     offer(ensure_consul(spec.cache, run), www / "consul" / CONSUL_VERSION / "consul")
     offer(ensure_stackengine(spec.cache, run), www / "stackengine" / STACKENGINE_VERSION / "stackengine")
     return www

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.api import Lab
 from lab.command import output
+from lab.mirror.links import put_link
 from lab.mirror.repository import index_repository
 
 __all__ = ["offer_newer"]
@@ -36,8 +37,5 @@ def offer_newer(lab: Lab, package: str, suffix: str) -> str:
         version = output(["dpkg-deb", "--field", str(original), "Version"]).strip() + suffix
         output(["dpkg-deb", "--build", "-Znone", str(tree), str(own / f"{package}_newer.deb")])
     index_repository(own)
-    new = www / "debian.new"
-    new.unlink(missing_ok=True)
-    new.symlink_to(own)
-    new.rename(www / "debian")
+    put_link(www / "debian", own)
     return version
