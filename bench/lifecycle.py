@@ -56,7 +56,6 @@ class _Growing:
         self.manager, self.guest = hosts
         self.name, self.generation = name, 1
         self.stack = LabStack(folder / name, engine, lab, _without_clusters(lab))
-        self.stack.project.environment["PULUMI_PARALLEL"] = "128"
         self.light = [f"light-{number:02d}" for number in range(1, size)]
         network = lab.spec.subnet.network_address
         for number, host in enumerate(self.light, start=100):

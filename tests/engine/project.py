@@ -104,6 +104,11 @@ class Project:
         return self.folder / "state"
 
     @property
+    def checkpoint(self) -> Path:
+        """The file that the file backend keeps the stack's state in."""
+        return self.state / ".pulumi" / "stacks" / self.name / "dev.json"
+
+    @property
     def variables(self) -> dict[str, str]:
         """The whole environment of a command. Nothing of the caller's Pulumi leaks in."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "METALSWARM_"))}
@@ -118,7 +123,7 @@ class Project:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # brings --event-log
-            "PULUMI_PARALLEL": "64",
+            "PULUMI_PARALLEL": "128",  # as in .envrc
             "PYTHONDONTWRITEBYTECODE": "1",
             "NO_COLOR": "1",
             **self.environment,

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.project import CHECKOUT, Outcome, Project
+from tests.engine.torn import mend_torn_attributes
 from tests.engine.waiting import gone, wait_for
 from tests.unit.small_fleet import document, write_inventory
 
@@ -150,9 +151,7 @@ def check(walker: Walker, walk: str) -> None:
 
 def unlock(project: Project) -> None:
     """What docs/operations.md says to do after a `kill -9` of the engine."""
-    stacks = project.state / ".pulumi" / "stacks" / "metalswarm"
-    if not (stacks / "dev.json.attrs").read_text().strip().endswith("}"):
-        (stacks / "dev.json.attrs").unlink()
+    mend_torn_attributes(project)
     project.run("cancel", "--yes", "--stack", "dev").expect()
 
 

@@ -48,7 +48,7 @@ def pool(chain):
         'last = Next(name, {**inputs, "up": first.id})', 'HostReady(name, {**inputs, "up": first.id})'
     )
     program = program.replace('        Next(name + "-last", {**inputs, "up": last.id})\n', "")
-    chain.environment |= {"PULUMI_CONTINUE_ON_ERROR": "true", "PULUMI_PARALLEL": "64"}
+    chain.environment |= {"PULUMI_CONTINUE_ON_ERROR": "true"}
     chain.write(program, modules={"parts.py": parts})
     names = [f"w{i}" for i in range(1, 8)]
 

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from lab.api import Lab
+from tests.engine.torn import mend_torn_attributes
 from tests.engine.waiting import wait_for
 from tests.lab.ready_stack import fresh_hosts, ready_stack, small_lab
 from tests.lab.stack import LabStack, fleet_document
@@ -205,13 +206,9 @@ def one_manager(stack: LabStack) -> None:
     stack.up().expect()
 
 
-def state_file(stack: LabStack) -> Path:
-    return stack.project.state / ".pulumi" / "stacks" / "metalswarm" / "dev.json"
-
-
 def test_an_old_state_and_interrupts(stack: LabStack, module_lab: Lab, running: list[CutUp]) -> None:
     one_manager(stack)
-    earlier = state_file(stack).read_bytes()
+    earlier = stack.project.checkpoint.read_bytes()
     stack.move("n2", "web")
 
     # ^C in the join.
@@ -224,7 +221,7 @@ def test_an_old_state_and_interrupts(stack: LabStack, module_lab: Lab, running: 
     nodes = assert_whole(stack, ("n1",), ("n2",))
 
     # The state of one update earlier: n2 is in the swarm, and the state knows nothing of it.
-    state_file(stack).write_bytes(earlier)
+    stack.project.checkpoint.write_bytes(earlier)
     converge(stack)
     assert assert_whole(stack, ("n1",), ("n2",)) == nodes, "nobody joined again"
     assert [module_lab.host(name).status().installs for name in ("n1", "n2")] == [1, 1]
@@ -268,9 +265,7 @@ def test_a_cable_out_for_a_minute_in_a_join(stack: LabStack, module_lab: Lab, ru
 
 def resume(stack: LabStack) -> None:
     """After an engine that may not have put its things in order."""
+    mend_torn_attributes(stack.project)
     said = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev", timeout=500).output
-    if "failed to load checkpoint: EOF" in said:
-        state_file(stack).with_name("dev.json.attrs").unlink()
-        said = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev", timeout=500).output
     if "pulumi cancel" in said:
         stack.project.run("cancel", "--yes", "--stack", "dev").expect()

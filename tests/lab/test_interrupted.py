@@ -9,6 +9,7 @@ import pytest
 
 from lab.api import Lab
 from lab.bmc.client import PowerAct
+from tests.engine.torn import mend_torn_attributes
 from tests.engine.waiting import wait_for
 from tests.lab.ready_stack import fresh_hosts, marker, ready_stack, small_lab
 from tests.lab.running_up import RunningUp
@@ -46,12 +47,8 @@ def running(stack: LabStack) -> Iterator[list[RunningUp]]:
 
 def unlock(stack: LabStack) -> None:
     """What docs/operations.md says to do after a kill: the file backend's lock outlives the engine."""
-    refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev")
-    assert not refused.ok
-    if "failed to load checkpoint: EOF" in refused.output:  # killed in the middle of writing the attributes
-        state = stack.project.state / ".pulumi" / "stacks" / "metalswarm" / "dev.json"
-        state.with_name("dev.json.attrs").unlink()
-        refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev")
+    mend_torn_attributes(stack.project)
+    refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev").expect(ok=False)
     assert "pulumi cancel" in refused.output
     stack.project.run("cancel", "--yes", "--stack", "dev").expect()
 
