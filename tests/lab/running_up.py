@@ -1,4 +1,4 @@
-"""An `up` under way, to be killed or interrupted."""
+"""An `up` under way, to be killed or interrupted, and what has to be done after a kill."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import subprocess
 import threading
 from pathlib import Path
 
+from tests.engine.torn import mend_torn_attributes
 from tests.engine.waiting import wait_for
 from tests.lab.stack import LabStack
 
-__all__ = ["RunningUp"]
+__all__ = ["RunningUp", "unlock"]
 
 
 class RunningUp:
@@ -79,3 +80,11 @@ class RunningUp:
         if self._engine.poll() is None:
             os.killpg(self._engine.pid, signal.SIGKILL)
             self._engine.wait()
+
+
+def unlock(stack: LabStack) -> None:
+    """What docs/operations.md says to do after a kill: the file backend's lock outlives the engine."""
+    mend_torn_attributes(stack.project)
+    refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev").expect(ok=False)
+    assert "pulumi cancel" in refused.output
+    stack.project.run("cancel", "--yes", "--stack", "dev").expect()

@@ -9,10 +9,9 @@ import pytest
 
 from lab.api import Lab
 from lab.bmc.client import PowerAct
-from tests.engine.torn import mend_torn_attributes
 from tests.engine.waiting import wait_for
 from tests.lab.ready_stack import fresh_hosts, marker, ready_stack, small_lab
-from tests.lab.running_up import RunningUp
+from tests.lab.running_up import RunningUp, unlock
 from tests.lab.stack import LabStack, fleet_document
 from tests.lab.traces import host_identity
 
@@ -43,14 +42,6 @@ def running(stack: LabStack) -> Iterator[list[RunningUp]]:
     yield started
     for each in started:
         each.end()
-
-
-def unlock(stack: LabStack) -> None:
-    """What docs/operations.md says to do after a kill: the file backend's lock outlives the engine."""
-    mend_torn_attributes(stack.project)
-    refused = stack.project.run("up", "--yes", "--skip-preview", "--stack", "dev").expect(ok=False)
-    assert "pulumi cancel" in refused.output
-    stack.project.run("cancel", "--yes", "--stack", "dev").expect()
 
 
 def assert_settled(stack: LabStack, lab: Lab, installs: dict[str, int]) -> None:

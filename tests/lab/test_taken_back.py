@@ -9,9 +9,8 @@ import pytest
 from lab.api import Lab
 from tests.engine.waiting import wait_for
 from tests.lab.ready_stack import small_lab
-from tests.lab.running_up import RunningUp
+from tests.lab.running_up import RunningUp, unlock
 from tests.lab.stack import LabStack, fleet_document
-from tests.lab.test_interrupted import unlock
 from toolchain.pulumi import pulumi
 
 pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
