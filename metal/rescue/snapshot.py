@@ -9,9 +9,10 @@ import tarfile
 import zlib
 
 from metal.cluster.consul import MemberWish, living_api
+from metal.cluster.consul.api import ConsulSilent
 from metal.errors import ClusterError
 from metal.site import Site
-from metal.waiting import Deadline
+from metal.waiting import Deadline, wait_until
 
 __all__ = ["check_snapshot", "put_snapshot", "take_snapshot"]
 
@@ -27,10 +28,25 @@ def take_snapshot(site: Site, cluster: str, *, deadline: Deadline) -> tuple[str,
     Source: Consul API, /v1/snapshot.
     """
     wish = _own(site, cluster)
-    with living_api(site, wish, deadline=deadline) as api:
-        content = api.download("snapshot", seconds=_SECONDS)
-        check_snapshot(content, host=api.host)
-        return api.host, content
+
+    def probe() -> tuple[str, bytes]:
+        with living_api(site, wish, deadline=deadline) as api:
+            content = api.download("snapshot", seconds=_SECONDS)
+            check_snapshot(content, host=api.host)
+            return api.host, content
+
+    # The server that leads may be on its way out of the raft, and resets what it has under way.
+    return wait_until(
+        f"a snapshot of the Consul of {cluster}",
+        probe,
+        deadline=deadline,
+        fail=lambda what, seen: ClusterError(
+            f"not within {deadline.seconds:.0f} s: {what}",
+            seen=seen,
+            next_step="see `consul operator raft list-peers` on a server, then run again",
+        ),
+        passing=(ConsulSilent,),
+    )
 
 
 def put_snapshot(site: Site, cluster: str, content: bytes, *, deadline: Deadline) -> str:

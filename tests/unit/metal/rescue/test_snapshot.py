@@ -5,11 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from metal.cluster.consul.api import ConsulSilent
 from metal.errors import ClusterError
+from metal.rescue import snapshot
 from metal.rescue.snapshot import check_snapshot
+from metal.settings.credentials import Credentials
+from metal.site import Site
+from metal.waiting import Run
+from tests.unit.small_fleet import small_fleet
 
 
 def archive(**changed: bytes) -> bytes:
@@ -44,3 +53,25 @@ def test_a_whole_one_passes() -> None:
 def test_anything_else_is_refused(content: bytes) -> None:
     with pytest.raises(ClusterError, match="not whole"):
         check_snapshot(content, host="n1")
+
+
+def test_a_leader_that_leaves_meanwhile_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[bytes | ConsulSilent] = [
+        ConsulSilent("Consul cannot answer", host="n1", seen="500: connection reset by peer"),
+        archive(),
+    ]
+
+    def download(path: str, *, seconds: float) -> bytes:
+        answer = answers.pop(0)
+        if isinstance(answer, ConsulSilent):
+            raise answer
+        return answer
+
+    api = SimpleNamespace(host="n1", download=download)
+    monkeypatch.setattr(snapshot, "living_api", lambda site, wish, deadline: nullcontext(api))
+    credentials = Credentials.from_config({"metalswarm:manager-default": "key"}, {})
+    with Site.open(small_fleet(tmp_path), credentials, Run()) as site:
+        taken = snapshot.take_snapshot(site, "blue", deadline=site.run.deadline(30))
+    assert taken[0] == "n1"
+    check_snapshot(taken[1], host="n1")
+    assert not answers
