@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from pulumi.dynamic import (
@@ -17,8 +18,8 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from metal.errors import BmcFault, Cancelled, HostFault, MetalError
-from metal.plan.difference import compare, plain, wants_eviction
+from metal.errors import BmcFault, Cancelled, HostFault, MetalError, PlanRefused
+from metal.plan.difference import BEGUN, compare, plain, wants_eviction
 from metal.plan.leaving import Leaving, unseen
 from providers import process, waves
 from providers.presence import presence, presence_path
@@ -126,23 +127,24 @@ class Link(ResourceProvider):
             process.load_acts()
             wish = plain(props)
             _announce(wish)
-            return CreateResult(self.identity(wish), self._make(wish, {}))
+            id_ = self.identity(wish)
+            with _not_forgotten(id_, self.evicts):
+                return CreateResult(id_, self._make(wish, {}))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         with stalls.operation():
             process.load_acts()
             before, wish = plain(olds), plain(news)
             _announce(before)
-            try:
+            # A cluster's are plans and barriers: one refused is not begun, and the next preview compares again.
+            with _not_forgotten(id_, "host" in before):
                 if self.evicts and wants_eviction(before, wish):
                     return UpdateResult(self._evict(wish, before))
+                if wish.get("hold") and not before.get("pending"):
+                    # Asked for by the engine, because the last one failed: it is put off.
+                    return UpdateResult({**before, BEGUN: True})
                 # What a hold put off has no outputs yet: its first update begins its life.
                 return UpdateResult(self._make(wish, {} if before.get("pending") else before))
-            except Exception as error:
-                if "host" not in before:
-                    # A cluster's are plans and barriers: one refused is not begun, and the next preview compares again.
-                    raise
-                raise Unfinished(str(error)) from error
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         with stalls.operation():
@@ -262,6 +264,23 @@ class Link(ResourceProvider):
             return ""
         facts = process.site(str(props["owner"])).fleet.facts(str(props["host"]))
         return (facts.hold or "") if facts else ""
+
+
+@contextmanager
+def _not_forgotten(id_: str, may_be_begun: bool) -> Iterator[None]:
+    """Have a link whose operation fails here kept as one that was begun.
+
+    Of what a failed create leaves behind, only a membership concerns others than its host; and only a link that is in
+    the state is taken down when nobody wants it any more.
+    """
+    try:
+        yield
+    except PlanRefused:
+        raise  # nothing was touched
+    except Exception as error:
+        if not may_be_begun:
+            raise
+        raise Unfinished(str(error), id_=id_) from error
 
 
 def _announce(props: dict[str, Any]) -> None:

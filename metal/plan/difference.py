@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Difference", "compare", "plain", "wants_eviction"]
+__all__ = ["BEGUN", "Difference", "compare", "plain", "wants_eviction"]
+
+BEGUN = "begun"
+"""Output of a link whose last operation failed on its way: it is updated again, whatever is wanted then."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,7 @@ def compare(
         if name in new and name != "hold" and name not in quiet and _differs(old.get(name), new[name], is_unknown)
     }
     # An input that the new program leaves out stays in the old outputs; only a declared one counts as removed.
-    if old.get("pending"):
-        changed.add("pending")
+    changed |= {mark for mark in ("pending", BEGUN) if old.get(mark)}
     changed |= set(drifted)
     lives = tuple(sorted(changed & set(replaces)))
     updates = tuple(sorted(changed - set(replaces)))

@@ -13,7 +13,7 @@ import grpc
 
 from metal.errors import Cancelled, MetalError
 from providers.server import runtime
-from providers.server.unfinished import Unfinished, trailer
+from providers.server.unfinished import Unfinished, known_of, trailer
 
 __all__ = ["RequestInterceptor", "error_text"]
 
@@ -68,7 +68,7 @@ class RequestInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
         code = grpc.StatusCode.CANCELLED if isinstance(error, Cancelled) else grpc.StatusCode.FAILED_PRECONDITION
         text = error_text(error)
         if isinstance(raised, Unfinished):
-            context.set_trailing_metadata(trailer(code.value[0], text, request.id, request.olds))
+            context.set_trailing_metadata(trailer(code.value[0], text, raised.id_, known_of(request)))
         context.abort(code, text)
         raise AssertionError("abort always raises")
 

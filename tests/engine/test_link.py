@@ -36,7 +36,7 @@ class BaseLink(Link):
 
     def act(self, props, before):
         note(act=type(self).__name__, host=props["host"], life=props["life"], size=props["size"])
-        if f"{props['host']} {props['size']}" == os.environ.get("LINK_FAILS"):
+        if f"{type(self).__name__} {props['host']} {props['size']}" == os.environ.get("LINK_FAILS"):
             raise ClusterError("half of it is done", host=props["host"])
         return {"made": props["life"]}
 
@@ -49,7 +49,7 @@ class FirstLink(BaseLink):
 
 
 class NextLink(BaseLink):
-    pass
+    evicts = True
 
 
 class First(Resource, module="probe", name="First"):
@@ -240,7 +240,7 @@ def test_one_failing_host_stops_nobody_else_and_loses_nothing(chain):
 
 def test_a_change_that_failed_and_is_taken_back_is_undone(chain):
     chain.up_with({"a": HOST})[0].expect()
-    chain.environment["LINK_FAILS"] = "a 2"
+    chain.environment["LINK_FAILS"] = "FirstLink a 2"
     outcome, _ = chain.up_with({"a": {**HOST, "size": 2}})
     outcome.expect(ok=False)
     print(outcome.output)
@@ -254,3 +254,37 @@ def test_a_change_that_failed_and_is_taken_back_is_undone(chain):
     assert [(entry["act"], entry["size"]) for entry in done] == [("FirstLink", 1)]
     outcome, done = chain.up_with({"a": HOST})
     assert (outcome.expect().changes, done) == ({"same": 3}, [])
+
+
+def test_a_membership_whose_create_failed_is_taken_down_when_it_is_taken_back(chain):
+    chain.environment["LINK_FAILS"] = "NextLink a 1"
+    outcome, done = chain.up_with({"a": HOST})
+    outcome.expect(ok=False)
+    assert [entry["act"] for entry in done] == ["FirstLink", "NextLink"]
+
+    # Wanted still, it is made by an update; not wanted any more, what it left is taken down.
+    del chain.environment["LINK_FAILS"]
+    assert chain.preview_with({"a": HOST}).expect().changes == {"same": 2, "update": 1}
+    outcome, done = chain.up_with({"a": {**HOST, "next": False}})
+    outcome.expect()
+    assert [(entry.get("undo"), entry["host"]) for entry in done] == [("NextLink", "a")]
+
+
+def test_what_only_its_own_host_has_is_not_kept_of_a_create_that_failed(chain):
+    chain.environment["LINK_FAILS"] = "FirstLink a 1"
+    chain.up_with({"a": HOST})[0].expect(ok=False)
+    assert "a" not in chain.resources()
+
+
+def test_a_hold_puts_off_what_a_failed_change_began(chain):
+    chain.up_with({"a": HOST})[0].expect()
+    chain.environment["LINK_FAILS"] = "FirstLink a 2"
+    chain.up_with({"a": {**HOST, "size": 2}})[0].expect(ok=False)
+    del chain.environment["LINK_FAILS"]
+    outcome, done = chain.up_with({"a": {**HOST, "hold": "RMA"}})
+    outcome.expect()
+    assert done == []
+    outcome, done = chain.up_with({"a": HOST})
+    outcome.expect()
+    assert [entry["act"] for entry in done if entry["act"] == "FirstLink"] == ["FirstLink"]
+    assert set(chain.up_with({"a": HOST})[0].expect().changes) == {"same"}
