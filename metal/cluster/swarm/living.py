@@ -41,6 +41,7 @@ class LivingManagers:
         names = dict.fromkeys((*(wish.hosts if wish else ()), *peers))
         self._names = [name for name in names if name != host]
         self._silent: dict[str, float] = {}
+        self._said: dict[str, str] = {}
         self.seen = "nobody was asked yet"
 
     @property
@@ -67,13 +68,15 @@ class LivingManagers:
                 continue
             with ExitStack() as stack:
                 try:
-                    ssh = self._site.ssh.connect(access, deadline=self._site.run.deadline(_CONNECT_SECONDS))
+                    deadline = self._site.run.deadline(_CONNECT_SECONDS).look(_CONNECT_SECONDS)
+                    ssh = self._site.ssh.connect(access, deadline=deadline)
                     api = stack.enter_context(DockerApi(ssh, timeout=_CALL_SECONDS))
                     view = self._view(ssh, api, swarm)
                 except Cancelled:
                     raise
                 except MetalError as error:
-                    said.append(f"{name}: {error.seen or error.what}")
+                    self._said[name] = f"{name}: {error.seen or error.what}"
+                    said.append(self._said[name])
                     self._silent[name] = self._site.run.clock() + _SILENT_SECONDS
                     continue
                 if isinstance(view, str):
@@ -83,14 +86,16 @@ class LivingManagers:
                 self._names.sort(key=name.__ne__)
                 yield api, view
                 return
-        self.seen = "; ".join(said) or "no host is known that could be a manager"
+        # Of one that was silent a moment ago and was not asked again, what it said then.
+        skipped = [self._said[name] for name in self._skipped() if self._said[name] not in said]
+        self.seen = "; ".join([*said, *skipped]) or "no host is known that could be a manager"
         yield None
 
     def locals_of(self, hosts: tuple[str, ...]) -> Iterator[tuple[str, Local]]:
         """What the engines of those hosts say of themselves; hosts that do not answer are left out."""
         for name in hosts:
             try:
-                deadline = self._site.run.deadline(_CONNECT_SECONDS)
+                deadline = self._site.run.deadline(_CONNECT_SECONDS).look(_CONNECT_SECONDS)
                 ssh = self._site.ssh.connect(self._site.access(name), deadline=deadline)
                 with DockerApi(ssh, timeout=_CALL_SECONDS) as api:
                     local = observe_local(ssh, api)
@@ -126,6 +131,10 @@ class LivingManagers:
             if gone or (facts and (facts.hold or facts.lost)) or self._silent.get(left[0], 0) > now:
                 continue
             yield left[0]
+
+    def _skipped(self) -> list[str]:
+        now = self._site.run.clock()
+        return [name for name, until in self._silent.items() if until > now]
 
     def _access_of(self, name: str) -> Access | None:
         facts = self._site.fleet.facts(name)
