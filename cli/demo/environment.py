@@ -82,7 +82,7 @@ class Demo:
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.folder / "passphrase"),
             "PULUMI_STACK": self.stack,
             "PULUMI_CONTINUE_ON_ERROR": "true",
-            "PULUMI_PARALLEL": "64",
+            "PULUMI_PARALLEL": "128",
             "PULUMI_RUN_PROGRAM": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
