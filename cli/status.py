@@ -17,6 +17,9 @@ from metal.survey.view import LAYERS, FleetSurvey, Word
 
 __all__ = ["app"]
 
+# What was changed by hand since the last run is not in the state, and a plain `up` compares with that.
+_NEXT = "next: pulumi refresh, which takes what is so into the state; then pulumi up, which mends it or says why not"
+
 app = typer.Typer(help="What every host is now: power, ready, engine, Consul, swarm, container manager.")
 
 
@@ -61,6 +64,8 @@ def _print(found: FleetSurvey) -> None:
                 console.print(f"{name}: {layer}: {word.detail}", highlight=False, markup=False)
     for line in found.strangers:
         console.print(line, highlight=False, markup=False)
+    if not found.good:
+        console.print(_NEXT, highlight=False, markup=False)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -44,6 +44,12 @@ class MetalError(Exception):
         self.next_step = next_step
         super().__init__(what)
 
+    @property
+    def brief(self) -> str:
+        """What happened and what was seen, in a line: for whoever waits for this, and has an error of its own."""
+        seen = (self.seen or "").partition("\n")[0]
+        return f"{self.what} ({seen})" if seen else self.what
+
     def __str__(self) -> str:
         lines = [f"{self.host}: {self.what}" if self.host else self.what]
         if self.tried:

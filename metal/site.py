@@ -149,6 +149,7 @@ class Site:
     _pools: _Pools = field(repr=False, compare=False)
     _pins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     _replaced: Collection[str] = field(default=(), repr=False, compare=False)
+    _settled: Collection[str] = field(default=(), repr=False, compare=False)
 
     @classmethod
     def open(
@@ -159,13 +160,15 @@ class Site:
         *,
         pins: Mapping[str, str] | None = None,
         replaced: Collection[str] = (),
+        settled: Collection[str] = (),
     ) -> Site:
         """A site without any connection yet; they are made when first used.
 
         :param pins: host keys seen at first contact and kept since, by host name; may grow while the site is open.
         :param replaced: hosts under whose name this run puts other metal; may grow likewise.
+        :param settled: hosts whose place in their swarm is right by the state, so that this run leaves it; likewise.
         """
-        return cls(fleet, credentials, run, _Pools(fleet, credentials), {} if pins is None else pins, replaced)
+        return cls(fleet, credentials, run, _Pools(fleet, credentials), {} if pins is None else pins, replaced, settled)
 
     @property
     def ssh(self) -> SshPool:
@@ -212,6 +215,10 @@ class Site:
     def is_replaced(self, host: str) -> bool:
         """Whether this run puts other metal under the host's name."""
         return host in self._replaced
+
+    def is_settled(self, host: str) -> bool:
+        """Whether this run leaves the host's place in its swarm as it is."""
+        return host in self._settled
 
     def is_gone(self, host: str, error: HostError) -> bool:
         """Whether an error of reaching a host's old system only says that other metal has taken its place.

@@ -56,6 +56,10 @@ def leave_swarm(
     from metal.settings.fleet import SwarmWish
 
     host, cluster, access = str(props["host"]), str(props["cluster"]), pinned_access(props)
+    facts = site.fleet.facts(host)
+    if wish is None and facts is not None and facts.evict:
+        # Its links are updated, not deleted: that of the membership comes after this one, and may wait for others.
+        return
     gone = cluster_dissolves(site, props)
     record = identity and ReachedRecord(
         site,

@@ -28,6 +28,7 @@ __all__ = [
     "ledger",
     "load_acts",
     "note_replaced",
+    "note_settled",
     "note_silent",
     "outlived",
     "refuse_destroy",
@@ -46,6 +47,7 @@ _pins: dict[str, str] = {}
 _silent: set[str] = set()
 _told: set[str] = set()
 _replaced: set[str] = set()
+_settled: set[str] = set()
 
 
 def load_acts() -> None:
@@ -92,7 +94,7 @@ def site(owner: str) -> Site:
             fleet = load_fleet(json.loads(text), root=Path.cwd(), owner=owner)
             run = Run(cancel=runtime.cancel_event(), progress=runtime.progress)
             credentials = Credentials.from_config(_config, os.environ)
-            _site = Site.open(fleet, credentials, run, pins=_pins, replaced=_replaced)
+            _site = Site.open(fleet, credentials, run, pins=_pins, replaced=_replaced, settled=_settled)
             runtime.at_exit(_site.close)
         return _site
 
@@ -157,6 +159,12 @@ def note_replaced(host: str) -> None:
     """The settings of this run put other metal under the host's name: what was there is taken down as it can be."""
     with _lock:
         _replaced.add(host)
+
+
+def note_settled(host: str) -> None:
+    """By the state the host's place in its swarm is right: whoever waits for another one waits in vain."""
+    with _lock:
+        _settled.add(host)
 
 
 def note_silent(host: str) -> None:

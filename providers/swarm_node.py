@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi.dynamic import Resource
+from pulumi.dynamic import DiffResult, Resource
 
 from providers import process
 from providers.access import pinned_access
@@ -29,6 +29,12 @@ class SwarmNodeProvider(Link):
 
     def identity(self, props: dict[str, Any]) -> str:
         return f"{props['up']}/swarm/{props['cluster']}"
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        found = super().diff(id_, olds, news)
+        if not found.changes:
+            process.note_settled(str(news["host"]))
+        return found
 
     def act(self, props: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         from metal.cluster.swarm import ensure_node

@@ -74,7 +74,7 @@ def note_failure(props: dict[str, Any], error: BaseException) -> None:
     if isinstance(error, Cancelled) or "owner" not in props or not process.is_open():
         return
     site = process.site(str(props["owner"]))
-    why = f"{error.what} ({error.seen})" if isinstance(error, MetalError) and error.seen else str(error)
+    why = error.brief if isinstance(error, MetalError) else str(error)
     for host in _concerned(site, props):
         site.places.fail(host, why)
         if host in _begun:

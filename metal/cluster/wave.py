@@ -78,7 +78,7 @@ class _Turn:
         except Cancelled:
             raise
         except MetalError as error:
-            places.stop(self.host, _brief(error))
+            places.stop(self.host, error.brief)
             raise
         finally:
             places.done(self.host)
@@ -214,7 +214,3 @@ def _read(ssh: Ssh) -> dict[str, str] | None:
     except ValueError:
         return {}
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
-
-
-def _brief(error: MetalError) -> str:
-    return f"{error.what} ({error.seen})" if error.seen else error.what

@@ -13,6 +13,7 @@ __all__ = [
     "UnitState",
     "ensure_active",
     "ensure_unit",
+    "forget_failure",
     "observe_unit",
     "parse_show",
     "remove_unit",
@@ -97,7 +98,7 @@ def remove_unit(ssh: Ssh, name: str, *, deadline: Deadline) -> bool:
     removed = ssh.remove(f"{_UNIT_FOLDER}/{name}")
     if removed:
         ssh.run(["systemctl", "daemon-reload"])
-        ssh.run(["systemctl", "reset-failed", "--", name], check=False)
+        forget_failure(ssh, name)
     return removed
 
 
@@ -125,7 +126,7 @@ def start(ssh: Ssh, name: str, *, deadline: Deadline) -> None:
 
     :raises HostError: as :func:`ensure_active`.
     """
-    ssh.run(["systemctl", "reset-failed", "--", name], check=False)
+    forget_failure(ssh, name)
     _job(ssh, "start", name)
     _wait_active(ssh, name, deadline)
 
@@ -135,9 +136,14 @@ def restart(ssh: Ssh, name: str, *, deadline: Deadline) -> None:
 
     :raises HostError: as :func:`ensure_active`.
     """
-    ssh.run(["systemctl", "reset-failed", "--", name], check=False)
+    forget_failure(ssh, name)
     _job(ssh, "restart", name)
     _wait_active(ssh, name, deadline)
+
+
+def forget_failure(ssh: Ssh, *names: str) -> None:
+    """Have systemd count the failures of these units from now: one that may not start fails what would start it."""
+    ssh.run(["systemctl", "reset-failed", "--", *names], check=False)
 
 
 def stop(ssh: Ssh, name: str, *, deadline: Deadline, disable: bool = True) -> bool:

@@ -53,7 +53,8 @@ def consul_word(host: HostWish, member: CatalogMember | None, why: str = "", *, 
     if not member.alive:
         return Word(f"{role}, failed", False)
     if member.voter != host.is_consul_server and not external:
-        return Word(f"{role}, wanted as {'server' if host.is_consul_server else 'client'}", False)
+        wanted = "server" if host.is_consul_server else "client"
+        return Word(f"{role}, wanted as {wanted}", False, f"its agent is {role}, wanted {wanted}")
     return Word(role if member.swarm_passing else f"{role}, node not passing", member.swarm_passing)
 
 

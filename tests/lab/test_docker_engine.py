@@ -13,7 +13,7 @@ from metal.cluster.docker import TLS_PORT, DockerApi, EngineRefused, EngineRepor
 from metal.cluster.docker.daemon import TLS_DIRECTORY
 from metal.cluster.docker.swarm_port import ensure_swarm_port, remove_swarm_port
 from metal.cluster.docker.tls import tls_context
-from metal.errors import PlanRefused
+from metal.errors import HostError, PlanRefused
 from metal.host.service import observe_unit
 from metal.pki.authority import Authority
 from tests.lab.engines import SEED, Rack, reinstall
@@ -98,6 +98,16 @@ def test_a_change_restarts_once_also_when_the_run_died_in_between(rack: Rack, fi
     # What a run leaves that is killed after the write and before the restart:
     ssh.remove("/var/lib/metalswarm/docker/started.json")
     assert rack.engine("n1", daemon={"labels": ["rack=r1"]}).restarted
+
+
+def test_an_engine_that_could_not_start_starts_as_soon_as_its_settings_are_mended(
+    rack: Rack, first: EngineReport
+) -> None:
+    with pytest.raises(HostError, match="is active") as told:
+        rack.engine("n1", daemon={"no-such-key": True})
+    assert "no-such-key" in str(told.value)
+    assert rack.engine("n1", daemon={"labels": ["rack=r1"]}).restarted
+    assert observe_engine(rack.site, rack.access("n1")).active
 
 
 def test_a_stopped_engine_is_started(rack: Rack, first: EngineReport) -> None:

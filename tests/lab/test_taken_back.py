@@ -89,6 +89,30 @@ def test_a_join_that_was_killed_and_is_taken_back(stack: LabStack, running: list
     assert set(stack.up().expect().changes) == {"same"}
 
 
+def test_a_node_that_no_link_knows_of_leaves_also_when_its_host_is_off(
+    stack: LabStack, lab: Lab, running: list[RunningUp]
+) -> None:
+    stack.move("n4", "core")
+    stack.fleet["clusters"]["blue"]["managers"] = ["n1", "n2", "n4"]
+    running.append(RunningUp(stack))
+    running[0].until("SwarmNode n4 creating")
+    running[0].kill()
+    unlock(stack)
+    token = stack.docker("/swarm")["JoinTokens"]["Manager"]
+    stack.ssh("n4", f"docker swarm join --token {token} {stack.address('n1')}:2377", check=False)
+    wait_for("n4 is in the swarm", lambda: node_state(stack, "n4") == "active", seconds=60)
+    assert not has_link(stack, "SwarmNode", "n4")
+    lab.host("n4").kill()
+    stack.fleet["clusters"]["blue"]["managers"] = list(MANAGERS)
+    stack.fleet["pools"]["core"]["hosts"].remove("n4")
+    stack.up().expect()
+    assert roles(stack) == dict.fromkeys(MANAGERS, "manager")
+    assert len(stack.docker("/nodes")) == 3
+    assert voters(stack) == set(MANAGERS)
+    stack.fleet["pools"]["spare"] |= {"hosts": ["n4"], "generation": 2}
+    stack.up().expect()
+
+
 def test_a_change_of_role_that_was_interrupted_and_is_taken_back(stack: LabStack, running: list[RunningUp]) -> None:
     stack.move("n4", "core")
     stack.up().expect()

@@ -49,14 +49,14 @@ def remove_member(site: Site, wish: MemberWish, *, dissolving: bool, leave: Call
     does not answer within the deadline `evict` is taken out by the living servers.
 
     :param dissolving: the whole cluster goes away: no quorum is kept, nobody is told. An existing Consul stays, and is.
-    :param leave: has a host that answers out of its swarm; called before its agent goes. None where the host stays in
-        its swarm, and only its agent changes.
+    :param leave: has the host out of its swarm; called before its agent goes. None where the host stays in its swarm,
+        and only its agent changes.
     :raises PlanRefused: it is the last server of a cluster that stays.
     :raises ClusterError: no server took over in time, or the servers did not let it go within the deadline `consul`.
     :raises HostError: the host failed while it was being cleared.
     """
     ssh = reach_leaver(site, wish.access, instead="the Consul servers take it out")
-    if ssh is not None and leave is not None:
+    if leave is not None:
         leave()
     if wish.is_guest:
         remove_guest(site, wish, ssh)

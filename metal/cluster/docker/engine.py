@@ -17,7 +17,7 @@ from metal.cluster.docker.wish import RENEW_BEFORE_DAYS, TLS_PORT, EngineReport,
 from metal.errors import HostError, HostFault, PlanRefused
 from metal.host.facts import observe_facts
 from metal.host.packages import Packages
-from metal.host.service import ensure_active, ensure_unit, observe_unit, start
+from metal.host.service import ensure_active, ensure_unit, forget_failure, observe_unit, start
 from metal.host.ssh import Ssh
 from metal.pki.authority import BOTH, Authority
 from metal.pki.host_key import CertificateReport, ensure_host_certificate
@@ -116,6 +116,8 @@ def _configured(
             working.carried(site, ssh, wish)
         run.progress(f"{wish.host}: starts the engine: {', '.join(reasons)}")
     deadline = run.deadline(deadlines.engine)
+    if not observe_unit(ssh, paths.UNIT).up:
+        forget_failure(ssh, paths.UNIT, paths.SOCKET)
     ensure_active(ssh, paths.SOCKET, deadline=deadline)
     ensure_active(ssh, paths.UNIT, deadline=deadline, restarted=bool(reasons))
     version = _answering(ssh, deadline)

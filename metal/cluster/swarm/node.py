@@ -175,6 +175,8 @@ class _Member:
         found: _Living,
         deadline: Deadline,
     ) -> Pending:
+        if isinstance(move, Demote) and found is not None and (waits := self._before_demotion(local, *found)):
+            return Pending(waits)
         self.site.run.progress(f"{self.host}: {move.reason}")
         if isinstance(move, Initialise):
             return self._initialise(move, deadline)
@@ -193,15 +195,12 @@ class _Member:
             return self._join(manager, observe_view(manager), deadline)
         assert local.node is not None
         assert isinstance(move, Promote | Demote)
-        if isinstance(move, Demote):
-            waits = before_demotion(
-                self.site, self.wish.cluster, view, host=self.host, node=local.node, asked=manager.host
-            )
-            if waits:
-                return Pending(waits)
         limit = deadline.within(self.site.fleet.deadlines.swarm)
         changed = change_role(self.own, manager, local.node, self.wish.role, deadline=limit)
         return Pending(f"became {self.wish.role}" if changed else "its engine is in error after the change of role")
+
+    def _before_demotion(self, local: Local, manager: DockerApi, view: View) -> str | None:
+        return before_demotion(self.site, self.wish.cluster, view, host=self.host, node=local.node, asked=manager.host)
 
     def _unrecorded(self) -> str | None:
         """Another host that manages a swarm which is not recorded: its store was given up, and it was not."""

@@ -34,7 +34,8 @@ def observe_node(site: Site, wish: NodeWish) -> NodeSeen:
         local=local.state.value,
         node=local.node,
         swarm=local.swarm,
-        role=local.role,
+        # The managers' word: an engine hears of a change of its role after them.
+        role=node.role,
         state=node.state,
         availability=node.availability,
         labels=node.labels,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from metal.cluster.swarm.view import View
+from metal.errors import ClusterError
+from metal.plan.join import Role
 from metal.plan.override import waives
 from metal.plan.quorum import Rule
 from metal.site import Site
@@ -29,10 +31,12 @@ def before_demotion(site: Site, cluster: str, view: View, *, host: str, node: st
 
     :param host: whose node is to be demoted; `node` is the id that its engine has, None for a dead one.
     :param asked: the host of the manager that gave `view`.
+    :raises ClusterError: it would wait for a manager that this run does not make.
     """
     missing = missing_managers(site, cluster, view, but=host)
     wish = site.fleet.clusters.get(cluster)
     if missing and not (wish and waives(wish.override, Rule.QUORUM)):
+        _refuse_unmade(site, cluster, view, missing, host=host)
         return f"waits until {', '.join(missing)} can take over as manager"
     if asked == host:
         return "a demotion needs another manager that answers"
@@ -41,6 +45,23 @@ def before_demotion(site: Site, cluster: str, view: View, *, host: str, node: st
         # It hears of its demotion in its session with the leader, and has half a minute for its worker's certificate.
         return "waits until the present leader has heard of it"
     return None
+
+
+def _refuse_unmade(site: Site, cluster: str, view: View, missing: tuple[str, ...], *, host: str) -> None:
+    """Somebody demoted or removed a wanted manager by hand, and the state does not know: nobody is going to mend it."""
+    unmade = [
+        name
+        for name in missing
+        if site.is_settled(name) and not any(node.role is Role.MANAGER for node in view.lives_of(name))
+    ]
+    if unmade:
+        names = ", ".join(unmade)
+        raise ClusterError(
+            f"has to manage {cluster} until {names} does, and nothing in this run makes it a manager",
+            host=host,
+            seen=f"the swarm has {names} as no manager, the state has it as one",
+            next_step="take what was changed by hand into the state: pulumi refresh; then run again",
+        )
 
 
 def _is_out(site: Site, name: str) -> bool:

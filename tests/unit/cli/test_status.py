@@ -49,7 +49,10 @@ def test_what_is_not_as_wanted_is_said_below_and_by_the_exit_code(asked) -> None
     asked(FleetSurvey({"n1": N1, "n2": BAD}, ("swarm blue: n9 (x, down) is not in the settings",)))
     done = CliRunner().invoke(status.app, [])
     assert done.exit_code == 1
-    assert done.output.splitlines()[3:] == ["n2: power: n2 [reset]", "swarm blue: n9 (x, down) is not in the settings"]
+    said = done.output.splitlines()[3:]
+    assert said[:2] == ["n2: power: n2 [reset]", "swarm blue: n9 (x, down) is not in the settings"]
+    assert said[2].startswith("next: pulumi refresh")
+    assert len(said) == 3
 
 
 def test_one_document_for_a_machine(asked) -> None:

@@ -63,6 +63,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> Callab
         monkeypatch.setattr(process, "_silent", set())
         monkeypatch.setattr(process, "_told", set())
         monkeypatch.setattr(process, "_replaced", set())
+        monkeypatch.setattr(process, "_settled", set())
         wanted = wanted or document()
         fleet = small_fleet(tmp_path, wanted, **facts)
         process.configure({"metalswarm:fleet": json.dumps(wanted), "metalswarm:seed": "QUJD" * 10 + "QUI="})

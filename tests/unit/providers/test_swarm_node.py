@@ -6,6 +6,7 @@ from pulumi.output import Unknown
 from components.inputs import swarm_node_inputs
 from metal.cluster.swarm import NodeReport, NodeSeen
 from metal.plan.join import Role
+from providers import process
 from providers.swarm_node import SwarmNodeProvider
 from tests.unit.providers.wire import arriving
 from tests.unit.small_fleet import OWNER, document
@@ -138,3 +139,10 @@ def test_the_only_manager_is_given_up_by_name_and_in_a_new_life_only(act, begin,
     LINK.check({}, {**inputs, "host": "n1"})
     LINK.delete("x", {**born, "host": "n1"})
     assert remove.call_args.kwargs["give_up"] is True
+
+
+def test_where_nothing_is_to_be_changed_nobody_waits_for_a_change(fleet, inputs, born) -> None:
+    LINK.diff("x", born, {**inputs, "role": "worker"})
+    assert not process.site(OWNER).is_settled("n1")
+    LINK.diff("x", born, inputs)
+    assert process.site(OWNER).is_settled("n1")

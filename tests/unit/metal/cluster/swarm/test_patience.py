@@ -7,6 +7,7 @@ import pytest
 
 from metal.cluster.swarm.patience import before_demotion, missing_managers
 from metal.cluster.swarm.view import Node, View
+from metal.errors import ClusterError
 from metal.plan.join import Role
 from metal.settings.credentials import Credentials
 from metal.site import Site
@@ -61,3 +62,14 @@ def test_a_lost_manager_is_not_waited_for(site: Site) -> None:
     seen = View("swarm", (node("n2"),))
     assert missing_managers(site, "blue", seen, but="n2") == ("n1",)
     assert missing_managers(replace(site, fleet=fleet), "blue", seen, but="n2") == ()
+
+
+def test_nobody_waits_for_a_manager_that_was_demoted_by_hand_and_that_the_run_leaves_so(site: Site) -> None:
+    worker = node("n1", role=Role.WORKER, reachable=False)
+    assert "n1" in str(waits(site, worker, node("n2"))), "its own link may come yet"
+    settled = replace(site, _settled={"n1"})
+    for seen in ((worker, node("n2")), (node("n2"),)):
+        with pytest.raises(ClusterError, match="nothing in this run makes it a manager") as told:
+            waits(settled, *seen)
+        assert "pulumi refresh" in str(told.value)
+    assert "n1" in str(waits(settled, node("n1", state="down"), node("n2"))), "one that is away comes back"
