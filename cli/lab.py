@@ -15,6 +15,7 @@ from rich.table import Table
 
 from lab.api import Lab, Part
 from lab.bmc.client import PowerAct
+from lab.faults.kinds import KINDS
 from lab.host import HostStatus
 from lab.install import install as install_packages
 from lab.spec import LabSpec
@@ -38,6 +39,9 @@ def lab(
     bmc_base: Annotated[
         IPv4Address, typer.Option(parser=IPv4Address, metavar="ADDRESS", help="BMC of host i is at this plus i.")
     ] = _STANDARD.bmc_base,
+    redfish_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="TCP port at which each BMC speaks Redfish too; 0 for none.")
+    ] = _STANDARD.redfish_port,
     directory: Annotated[Path | None, typer.Option(help="The lab's state.", show_default=".metalswarm/<name>")] = None,
 ) -> None:
     """Describe the lab; without options it is the one of the dev stack."""
@@ -46,6 +50,7 @@ def lab(
         hosts=hosts,
         subnet=subnet,
         bmc_base=bmc_base,
+        redfish_port=redfish_port,
         directory=(directory or _STANDARD.directory.with_name(name)).absolute(),
     )
 
@@ -141,6 +146,46 @@ def cable(context: typer.Context, host: _Host, plugged: Annotated[str, typer.Arg
     machine.plug_network() if plugged == "in" else machine.unplug_network()
 
 
+_KINDS = "\n\n".join(
+    f"* {kind.name}: {kind.meaning}."
+    + (f" --count: {kind.count}." if kind.count else "")
+    + (f" --for: {kind.seconds}." if kind.seconds else "")
+    for kind in KINDS
+)
+
+
+@app.command(
+    help=f"""Make something go wrong with a host or its BMC, while the lab runs; docs/faults.md.
+
+Faults stay armed until they are cleared: `lab fault n1 silent --clear`, or all with `lab fault n1 --clear`.
+`lab status` shows them.
+
+Kinds:
+
+{_KINDS}"""
+)
+def fault(
+    context: typer.Context,
+    host: _Host,
+    kind: Annotated[str | None, typer.Argument(help="One of the list above.", show_default=False)] = None,
+    count: Annotated[int | None, typer.Option(help="As the kind says.", show_default=False)] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", help="Seconds, as the kind says.", show_default=False)
+    ] = None,
+    chance: Annotated[float | None, typer.Option(help="Of losses and doubles, up to 1.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of what comes by chance.")] = 1,
+    clear: Annotated[bool, typer.Option("--clear", help="Clear it, or all faults of the host.")] = False,
+) -> None:
+    machine = _lab(context).host(host)
+    if clear:
+        _tell(f"{host}: " + (f"cleared {', '.join(gone)}" if (gone := machine.clear_faults(kind)) else "no faults"))
+    elif kind is None:
+        raise typer.BadParameter("a kind of fault, or --clear")
+    else:
+        machine.fault(kind, count=count, seconds=seconds, chance=chance, seed=seed)
+        _tell(f"{host}: armed {machine.faults()[-1]}")
+
+
 @app.command("reset-counter")
 def reset_counter(context: typer.Context, host: _Host) -> None:
     """Allow a host network installs again after it refused one too many."""
@@ -158,7 +203,7 @@ def _tell(line: str) -> None:
 
 def _table(rows: Sequence[HostStatus]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("host", "address", "power", "SSH", "BMC", "next boot", "last start", "installs"):
+    for title in ("host", "address", "power", "SSH", "BMC", "next boot", "last start", "installs", "faults"):
         table.add_column(title, no_wrap=True)
     for row in rows:
         table.add_row(
@@ -170,5 +215,6 @@ def _table(rows: Sequence[HostStatus]) -> Table:
             row.boot,
             row.firmware or "-",
             f"{row.installs} ({row.unclaimed} unclaimed)",
+            ", ".join(row.faults) or "-",
         )
     return table

@@ -28,13 +28,14 @@ from lab.machine.power import prepare_machine
 from lab.mirror.service import ensure_mirror, mirror_daemon
 from lab.network import ensure_network, remove_network
 from lab.process import running
+from lab.redfish.service import certificate_of, ensure_redfish
 from lab.spec import LabSpec
 from metal.waiting import Run
 
 __all__ = ["Lab", "Part"]
 
 
-_MARKS = ("ipmi_sim", "lab.machine", "lab.mirror.serve")
+_MARKS = ("ipmi_sim", "lab.bmc.serve", "lab.machine", "lab.mirror.serve", "lab.redfish.serve")
 """Programs and modules that a lab runs for long."""
 
 
@@ -146,6 +147,8 @@ class Lab:
         for host in self.spec.machines:
             prepare_machine(self.spec, host, image)
             started |= ensure_bmc(host, login, module, deadline=deadline)
+            if host.redfish_port:
+                started |= ensure_redfish(host, login, deadline=deadline)
         return started
 
     def _part_down(self, part: Part) -> bool:
@@ -200,6 +203,18 @@ class Lab:
     def _locked(self) -> Iterator[None]:
         with locked(self._lock, on_wait=lambda: self._run.progress("waiting for another lab command to end")):
             yield
+
+    def redfish(self, name: str, *, protocol: str = "redfish") -> dict[str, object]:
+        """What an inventory says of a host's BMC that is spoken to over Redfish, its certificate pinned.
+
+        :param protocol: redfish, or auto.
+        """
+        host = self.spec.machine(name)
+        ports = {"port": host.redfish_port}
+        if protocol == "auto":
+            ports = {"port": host.bmc_port, "redfish_port": host.redfish_port}
+        pin = certificate_of(host).fingerprint
+        return {"address": str(host.bmc), "protocol": protocol, **ports, "fingerprint": pin}
 
     def inventory(self, *, profile: str = "default") -> dict[str, object]:
         """The lab in the format of an inventory file.

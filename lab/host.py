@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from lab.bmc.client import PowerAct, ipmitool, power, power_is_on
@@ -11,10 +12,15 @@ from lab.bmc.login import BmcLogin, read_login
 from lab.bmc.module import ensure_module
 from lab.bmc.service import answers, bmc_daemon, ensure_bmc
 from lab.errors import LabError
+from lab.faults.armed import ArmedFault, arm, armed, disarm
+from lab.faults.kinds import Player, kind_named
+from lab.faults.planted import plant_script, plants
+from lab.faults.rule import Fault
+from lab.inside import run_inside
 from lab.machine.disk import MachineDisk
-from lab.machine.mainboard import NETWORK_BOOT_FAULT
 from lab.machine.power import is_on, pull_power
 from lab.network import set_cable
+from lab.redfish.service import ensure_redfish, redfish_daemon
 from lab.spec import HostSpec, LabSpec
 from metal.waiting import Deadline, Pending, Run, wait_until
 
@@ -26,6 +32,7 @@ class HostStatus:
     """:ivar boot: boot device the next boot will obey, "default" when the flags are not valid.
     :ivar firmware: what the machine decided at its last start.
     :ivar unclaimed: installs in a row that nobody claimed.
+    :ivar faults: those that are armed, in words.
     """
 
     name: str
@@ -38,6 +45,7 @@ class HostStatus:
     firmware: str
     installs: int
     unclaimed: int
+    faults: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -83,12 +91,16 @@ class LabHost:
         ipmitool(self.spec, self._login, "chassis", "bootdev", device, *options)
 
     def plug(self) -> bool:
-        """Start the BMC."""
-        return ensure_bmc(self.spec, self._login, ensure_module(self._lab.cache), deadline=self._deadline)
+        """Start the BMC, with each protocol that it speaks."""
+        started = ensure_bmc(self.spec, self._login, ensure_module(self._lab.cache), deadline=self._deadline)
+        if self.spec.redfish_port:
+            started |= ensure_redfish(self.spec, self._login, deadline=self._deadline)
+        return started
 
     def unplug(self) -> bool:
-        """End the BMC's process; the machine keeps its power."""
-        return bmc_daemon(self.spec).stop(deadline=self._deadline)
+        """End the BMC's processes; the machine keeps its power."""
+        ended = redfish_daemon(self.spec).stop(deadline=self._deadline)
+        return bmc_daemon(self.spec).stop(deadline=self._deadline) or ended
 
     def kill(self) -> bool:
         """Take the machine's power away without its BMC."""
@@ -104,11 +116,64 @@ class LabHost:
 
     def ignore_network_boot(self, ignore: bool = True) -> None:
         """Make the firmware boot from disk whatever the boot device is, as one with a wrong boot order does."""
-        fault = self.spec.machine_directory / NETWORK_BOOT_FAULT
+        kind = "network-boot-ignored"
         if ignore:
-            fault.touch()
+            self.fault(kind)
+        elif kind in {fault.kind for fault in self.faults()}:
+            self.clear_faults(kind)
+
+    def fault(
+        self,
+        kind: str,
+        *,
+        count: int | None = None,
+        seconds: float | None = None,
+        chance: float | None = None,
+        seed: int = 1,
+    ) -> None:
+        """Arm a fault of :mod:`lab.faults.kinds`, while the host runs or not; one of the same kind is armed anew.
+
+        The first that its BMC plays swaps ipmi_sim for the small BMC, which ends open sessions.
+
+        :param count, seconds: as the kind says.
+        :param chance: of faults that come by chance; `seed` makes them the same every time.
+        :raises LabError: no such kind, values that make no sense for it, or a system that could not be reached.
+        """
+        fault = arm(self.spec, kind, count=count, seconds=seconds, chance=chance, seed=seed)
+        if kind_named(kind).player is Player.BMC:
+            self._settle_bmc()
         else:
-            fault.unlink(missing_ok=True)
+            self._plant([fault], wanted=True)
+
+    def clear_faults(self, kind: str | None = None) -> tuple[str, ...]:
+        """Clear one kind of fault, or all; returns the kinds that were armed.
+
+        :raises LabError: that kind is not armed, or a system could not be reached to put right what the fault did.
+        """
+        gone = disarm(self.spec, kind)
+        if any(kind_named(fault.kind).player is Player.BMC for fault in gone):
+            self._settle_bmc()
+        self._plant(gone, wanted=False)
+        return tuple(fault.kind for fault in gone)
+
+    def faults(self) -> tuple[ArmedFault, ...]:
+        """Those that are armed, over or not."""
+        return armed(self.spec)
+
+    def _settle_bmc(self) -> None:
+        """Have the program that its faults need, where the BMC is plugged in."""
+        if bmc_daemon(self.spec).process():
+            self.plug()
+
+    def _plant(self, faults: Iterable[Fault], *, wanted: bool) -> None:
+        """Put faults into a system that runs, or take them out; one that is off gets them at its next start."""
+        if not is_on(self.spec):
+            return
+        for plant in plants(faults):
+            if wanted and not plant.now:
+                continue
+            self.wait_for_ssh()
+            run_inside(self._lab, self.spec, plant_script(plant, wanted=wanted))
 
     def reset_counter(self) -> None:
         self._disk.reset_counter()
@@ -153,4 +218,5 @@ class LabHost:
             firmware=firmware.read_text().strip() if firmware.exists() else "",
             installs=self._disk.installs(),
             unclaimed=disk.unclaimed,
+            faults=tuple(str(fault) for fault in self.faults()),
         )

@@ -81,7 +81,7 @@ class Daemon:
         return process if process.alive else None
 
     def start(self, argv: Sequence[str], *, deadline: Deadline, env: Mapping[str, str] | None = None) -> ProcessId:
-        """Start it detached unless it runs; returns when it is recorded."""
+        """Start it detached unless it runs; returns when it is recorded and runs its program."""
         if running := self.process():
             return running
         self.record.parent.mkdir(parents=True, exist_ok=True)
@@ -94,11 +94,22 @@ class Daemon:
         )
         return wait_until(
             f"{self.name} starts",
-            lambda: self.process() or Pending("no such process yet"),
+            self._begun,
             deadline=deadline,
             fail=lambda what, seen: LabError(f"{self.name} did not start", seen=self.last_words() or seen),
             interval=0.01,
         )
+
+    def _begun(self) -> ProcessId | Pending:
+        """The process once it runs its program: until then it may still find that there is none."""
+        process = self.process()
+        if process is None:
+            return Pending("no such process yet")
+        try:
+            argv = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return Pending("it ended at once")
+        return Pending("it is about to run its program") if os.fsencode(_SPAWN) in argv else process
 
     def stop(self, *, deadline: Deadline, patience: float = 3.0) -> bool:
         """SIGTERM, after `patience` seconds SIGKILL; True when there was something to stop."""

@@ -29,6 +29,7 @@ class HostSpec:
     :ivar bmc: address its BMC answers at, on loopback.
     :ivar mac: hardware address of its only interface; the same for ever.
     :ivar directory: everything that makes up this machine.
+    :ivar redfish_port: where its BMC speaks Redfish too; 0 where it does not.
     """
 
     name: str
@@ -37,6 +38,7 @@ class HostSpec:
     bmc_port: int
     mac: str
     directory: Path
+    redfish_port: int = 0
 
     @property
     def bmc_directory(self) -> Path:
@@ -46,6 +48,16 @@ class HostSpec:
     def machine_directory(self) -> Path:
         return self.directory / "machine"
 
+    @property
+    def faults(self) -> Path:
+        """File of the faults that are armed on it (lab/faults/book.py)."""
+        return self.directory / "faults.json"
+
+    @property
+    def spent_faults(self) -> tuple[Path, Path]:
+        """Files in which its BMC and its firmware note how often faults were played."""
+        return self.bmc_directory / "spent.json", self.machine_directory / "spent.json"
+
 
 @dataclass(frozen=True)
 class LabSpec:
@@ -54,6 +66,7 @@ class LabSpec:
     :ivar name: at most 8 lower-case letters and digits.
     :ivar subnet: of the hosts; its first address is the artifact mirror's.
     :ivar bmc_base: BMC of host i is this address plus i.
+    :ivar redfish_port: of every BMC; 0 leaves it at IPMI.
     :ivar install_limit: network installs in a row that nobody claimed, after which a host refuses another.
     :ivar cache: what labs share: image, packages, binaries.
     """
@@ -65,6 +78,7 @@ class LabSpec:
     bmc_port: int = 6230
     mirror_port: int = 8080
     install_limit: int = 2
+    redfish_port: int = 0
     directory: Path = _CHECKOUT / ".metalswarm" / "lab"
     cache: Path = _CHECKOUT / ".metalswarm" / "cache"
 
@@ -88,7 +102,8 @@ class LabSpec:
             raise LabError("the lab's description is refused: " + "; ".join(problems))
 
     def _ports(self) -> tuple[tuple[str, int], ...]:
-        return (("bmc_port", self.bmc_port), ("mirror_port", self.mirror_port))
+        redfish = (("redfish_port", self.redfish_port),) if self.redfish_port else ()
+        return (("bmc_port", self.bmc_port), ("mirror_port", self.mirror_port), *redfish)
 
     @property
     def machines(self) -> tuple[HostSpec, ...]:
@@ -111,6 +126,7 @@ class LabSpec:
             bmc_port=self.bmc_port,
             mac="02:" + digest[:5].hex(":"),
             directory=self.directory / "hosts" / name,
+            redfish_port=self.redfish_port,
         )
 
     @property
@@ -146,7 +162,9 @@ class LabSpec:
         return self.directory / "keys" / "bmc-login"
 
     def to_dict(self) -> dict[str, str | int]:
-        return {key: value if isinstance(value, int) else str(value) for key, value in asdict(self).items()}
+        said = {key: value if isinstance(value, int) else str(value) for key, value in asdict(self).items()}
+        # A lab of before there was Redfish stays the same lab.
+        return said if self.redfish_port else {key: said[key] for key in said if key != "redfish_port"}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, str | int]) -> LabSpec:
@@ -158,6 +176,7 @@ class LabSpec:
             bmc_port=int(values["bmc_port"]),
             mirror_port=int(values["mirror_port"]),
             install_limit=int(values["install_limit"]),
+            redfish_port=int(values.get("redfish_port", 0)),
             directory=Path(str(values["directory"])),
             cache=Path(str(values["cache"])),
         )

@@ -18,6 +18,7 @@ class MachineConfig:
 
     :ivar flags: file in which its BMC keeps the boot flags.
     :ivar image: root of the base image.
+    :ivar faults: file of the faults armed on the host, `spent_faults` the notes of those that its firmware played.
     :ivar neighbours: address by name of all hosts of the lab.
     """
 
@@ -35,6 +36,8 @@ class MachineConfig:
     authorized_key: str
     install_limit: int
     neighbours: dict[str, str]
+    faults: str
+    spent_faults: str
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"

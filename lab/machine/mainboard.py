@@ -14,16 +14,18 @@ from enum import Enum
 from pathlib import Path
 
 from lab.bmc.flags import BootFlags, boot_clock, read_flags, write_flags
+from lab.faults.book import read_faults
+from lab.faults.kinds import KINDS
+from lab.faults.live import KeptFaults
+from lab.faults.planted import plant_into, plants
+from lab.faults.rule import Action, Fault
 from lab.machine.cgroups import ensure_cgroups
 from lab.machine.disk import MachineDisk
 from lab.machine.firmware import Boot, decide_boot
 from lab.machine.installer import MachineConfig, install_system
 from lab.machine.system import REBOOT_STATUS, boot_command, end_everything, start_system
 
-__all__ = ["NETWORK_BOOT_FAULT", "Mainboard"]
-
-NETWORK_BOOT_FAULT = "ignores-network-boot"
-"""File whose presence makes the firmware boot from disk whatever the boot flags say; they are used up all the same."""
+__all__ = ["Mainboard"]
 
 _WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,6 +42,7 @@ class Mainboard:
         self._directory = directory
         self._config = MachineConfig.read(directory / "config.json")
         self._disk = MachineDisk(directory)
+        self._faults = KeptFaults(Path(self._config.faults), Path(self._config.spent_faults))
 
     def run(self) -> None:
         """Boot, and boot again after a reboot or reset, until the system powers itself off."""
@@ -54,9 +57,13 @@ class Mainboard:
         config = self._config
         flags_path = Path(config.flags)
         flags = read_flags(flags_path)
-        obeyed = BootFlags() if (self._directory / NETWORK_BOOT_FAULT).exists() else flags
+        # The flags are used up whatever comes of them.
+        obeyed = BootFlags() if self._faults.pick("boot", Action.DISK) else flags
         decision = decide_boot(obeyed, self._disk.observe(), limit=config.install_limit, now=boot_clock())
         write_flags(flags_path, flags.consumed())
+        if self._faults.pick("boot", Action.HANG):
+            self._say("hangs")
+            return self._hang()
         self._say(f"{decision}")
         if decision in (Boot.NO_SYSTEM, Boot.REFUSED):
             return self._hang()
@@ -66,6 +73,13 @@ class Mainboard:
         if decision is Boot.INSTALL:
             install_system(self._disk.root, config)
             self._disk.finish(Path(config.image))
+        # All kinds are known ones: what was planted before this start and is wanted no more goes.
+        every = [rule for kind in KINDS for rule in kind.rules()]
+        plant_into(
+            self._disk.root,
+            plants(read_faults(Path(config.faults))),
+            plants([Fault(0, "", tuple(every), 0)]),
+        )
         cgroups = ensure_cgroups(config.cgroup, config.name)
         return self._watch(start_system(boot_command(config, self._disk, cgroups), self._directory / "console.log"))
 

@@ -39,6 +39,8 @@ def prepare_machine(spec: LabSpec, host: HostSpec, image: Path) -> None:
         mirror_url=spec.mirror_url,
         authorized_key=spec.key.with_suffix(".pub").read_text(),
         install_limit=spec.install_limit,
+        faults=str(host.faults),
+        spent_faults=str(host.spent_faults[1]),
         neighbours={machine.name: str(machine.address) for machine in spec.machines},
     )
     _replace(directory / "config.json", config.to_json(), 0o644)

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.lab import app
+from lab.api import Lab
 from lab.errors import LabError
+from lab.faults.kinds import KINDS
 
 
 @pytest.fixture
@@ -64,3 +66,36 @@ def test_a_wrong_subnet_is_refused_before_anything_is_done() -> None:
     refused = CliRunner().invoke(app, ["--subnet", "banana", "status"])
     assert refused.exit_code == 2
     assert "banana" in refused.output
+
+
+def test_bmcs_speak_redfish_where_a_port_is_given(metalswarm_lab, monkeypatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(Lab, "status", lambda lab: made.append(lab.host("n2").spec.redfish_port) or ())
+    metalswarm_lab("status", "--json")
+    metalswarm_lab("--redfish-port", "6443", "status", "--json")
+    assert made == [0, 6443]
+    assert metalswarm_lab("--redfish-port", "65536", "status").exit_code == 2
+
+
+def test_faults_are_armed_listed_and_cleared_on_a_host_that_is_off(metalswarm_lab) -> None:
+    armed = metalswarm_lab("fault", "n1", "network-boot-ignored", "--count", "2")
+    assert "n1: armed network-boot-ignored (2 left)" in armed.output
+    metalswarm_lab("fault", "n1", "udp-loss", "--chance", "0.5", "--for", "600")
+    (row, other) = json.loads(metalswarm_lab("status", "--json").stdout)
+    assert [text.partition(" ")[0] for text in row["faults"]] == ["network-boot-ignored", "udp-loss"]
+    assert other["faults"] == []
+    assert "cleared network-boot-ignored" in metalswarm_lab("fault", "n1", "network-boot-ignored", "--clear").output
+    assert "cleared udp-loss" in metalswarm_lab("fault", "n1", "--clear").output
+    assert "no faults" in metalswarm_lab("fault", "n1", "--clear").output
+
+
+def test_faults_that_there_are_not_are_refused_with_those_that_there_are(metalswarm_lab) -> None:
+    assert "allowed: udp-loss" in str(metalswarm_lab("fault", "n1", "gremlins").exception)
+    assert "armed: none" in str(metalswarm_lab("fault", "n1", "silent", "--clear").exception)
+    assert metalswarm_lab("fault", "n1").exit_code == 2
+
+
+def test_the_help_lists_every_kind_with_what_its_numbers_mean(metalswarm_lab) -> None:
+    told = " ".join(metalswarm_lab("fault", "--help").output.replace("│", " ").split())
+    for kind in KINDS:
+        assert f"{kind.name}: {kind.meaning}." in told
