@@ -87,6 +87,7 @@ class BmcFault(StrEnum):
     PRIVILEGE = "privilege"
     NO_SLOT = "no session slot"
     SUITE = "cipher suite"
+    CERTIFICATE = "certificate"
     PROTOCOL = "protocol"
     COMMAND = "command refused"
     NOT_APPLIED = "not applied"

@@ -27,11 +27,13 @@ class Run:
     :ivar cancel: set when the engine or the user asks to stop.
     :ivar progress: takes one short line; shown on the resource where there is one.
     :ivar clock: monotonic seconds.
+    :ivar orphaned: whether it ends because whoever began it died, and not because anybody asked it to stop.
     """
 
     cancel: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[str], None] = lambda line: None
     clock: Callable[[], float] = time.monotonic
+    orphaned: Callable[[], bool] = lambda: False
 
     def pause(self, seconds: float, *, host: str | None = None) -> None:
         """Wait `seconds`, or raise :class:`Cancelled` at once when the run is cancelled."""

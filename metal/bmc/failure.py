@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metal.errors import BmcError, BmcFault
-from metal.settings.access import BmcAddress
+from metal.settings.access import BmcAddress, BmcProtocol
 
 __all__ = ["failure"]
 
@@ -21,12 +21,28 @@ _CURES = {
     "operator) on the LAN channel of this BMC, or name another profile at bmc.credentials of this host",
     BmcFault.NO_SLOT: "other clients hold all sessions of this BMC: stop them (monitoring, a second run), wait a "
     "minute for idle sessions to end, or reset the BMC; then run again",
+    BmcFault.CERTIFICATE: "compare the fingerprint with the one that the BMC itself shows (its web page or console): "
+    "where it is the BMC's own, set bmc.fingerprint of this host to it, or bmc.ca to the authority that signed it. "
+    "Where it is not, somebody else answers at {where}",
     BmcFault.SUITE: "enable IPMI cipher suite 3 or 17 on this BMC",
     BmcFault.PROTOCOL: "what answers at {where} does not keep to IPMI 2.0: check address and port in the inventory, "
     "then the BMC's firmware version",
     BmcFault.COMMAND: "look at the completion code; if the BMC is busy or just restarted, run again; else update its "
     "firmware",
     BmcFault.NOT_APPLIED: "look at the machine's console and its BMC's event log, then run again; it resumes",
+}
+
+# Where the cure over Redfish is another one.
+_REDFISH_CURES = {
+    BmcFault.TIMEOUT: "check that {where} is powered and not restarting; a BMC that hangs needs its own reset or a "
+    "power drain. If it is only slow, raise deadlines.bmc. `hold` takes the host out of the run",
+    BmcFault.UNREACHABLE: "check address and port of the BMC in the inventory (now {where}), that Redfish (its web "
+    "server) is enabled on it, and the route and firewall between here and it",
+    BmcFault.PRIVILEGE: "give the user of credential profile '{profile}' the role Administrator (or Operator) on this "
+    "BMC, or name another profile at bmc.credentials of this host",
+    BmcFault.PROTOCOL: "what answers at {where} does not keep to Redfish: check address, port, plain_http and system "
+    "in the inventory, then the BMC's firmware version; protocol: ipmi is the other way to it",
+    BmcFault.COMMAND: "read what the BMC says; if it is busy or just restarted, run again; else update its firmware",
 }
 
 
@@ -43,11 +59,12 @@ def failure(
     """An error that names the BMC and what to do.
 
     :param what: the failure in one clause, without the host's name.
-    :param code: IPMI completion code or RMCP+ status.
+    :param code: IPMI completion code, RMCP+ status or HTTP status.
     :param next_step: in place of the cure that belongs to `fault`.
     """
     where = f"{address.address} port {address.port}"
-    cure = next_step or _CURES[fault].format(where=where, profile=address.credentials)
+    cures = _CURES if address.protocol is BmcProtocol.IPMI else {**_CURES, **_REDFISH_CURES}
+    cure = next_step or cures[fault].format(where=where, profile=address.credentials)
     return BmcError(
         f"BMC {address.address}: {what}",
         fault=fault,

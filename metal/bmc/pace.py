@@ -6,6 +6,10 @@ from metal.waiting import Run
 
 __all__ = ["Pace"]
 
+# A BMC that went silent in the middle of a session is spared from then on; it may have been the haste.
+_SLOWEST = 1.0
+_SLOWER = 4.0
+
 
 class Pace:
     """Remembers one BMC's last command across sessions. Used only by the holder of that BMC.
@@ -16,6 +20,10 @@ class Pace:
     def __init__(self, interval: float) -> None:
         self._interval = interval
         self._next = 0.0
+
+    def back_off(self) -> None:
+        """Keep a longer distance from now on: it went silent under the present one."""
+        self._interval = max(self._interval, min(_SLOWEST, max(0.05, self._interval) * _SLOWER))
 
     def wait(self, run: Run, host: str) -> None:
         """Return when the next command may be sent.

@@ -11,10 +11,12 @@ from metal.bmc.ipmi.completion import describe, require
 from metal.bmc.ipmi.device import GET_DEVICE_ID, GET_DEVICE_ID_BYTES, DeviceId, decode_device_id
 from metal.bmc.ipmi.guid import spell_guid
 from metal.bmc.ipmi.link import IpmiLink
+from metal.bmc.ipmi.restore import read_restore, set_restore
 from metal.bmc.power import Outcome, switch_cycle, switch_off, switch_on
 from metal.bmc.protocol import BmcIdentity, BootDevice, BootTarget, Power
-from metal.bmc.quirks import Quirk, manufacturer_name, quirk_of
+from metal.bmc.quirks import Device, Treatment, manufacturer_name, treatment_of
 from metal.errors import BmcError, BmcFault
+from metal.settings.fleet import PowerRestore
 
 if TYPE_CHECKING:
     from pyghmi.ipmi.command import Command
@@ -28,13 +30,20 @@ _PRIVILEGE = 0xD4
 class IpmiBmc:
     """See :class:`metal.bmc.protocol.Bmc`. Made by the pool; used by one thread at a time.
 
-    :param link: already open.
+    :param link: opened by :meth:`open`.
     """
 
     def __init__(self, link: IpmiLink) -> None:
         self._link = link
         self.address = link.address
         self._device: DeviceId | None = None
+
+    def open(self) -> None:
+        """Log in.
+
+        :raises BmcError: see :meth:`IpmiLink.open`.
+        """
+        self._link.open()
 
     def power(self) -> Power:
         return self.read()
@@ -74,7 +83,7 @@ class IpmiBmc:
         reply = self._link.request(bootflags.GET_BOOT_FLAGS, what)
         data = require(self.address, what, reply, bootflags.GET_BOOT_FLAGS_BYTES)
         try:
-            return bootflags.decode_boot_flags(data, self._quirk())
+            return bootflags.decode_boot_flags(data, self._treatment())
         except ValueError as error:
             raise failure(
                 self.address, BmcFault.PROTOCOL, "boot flags make no sense", seen=f"{error}: {data.hex(' ')}"
@@ -82,7 +91,7 @@ class IpmiBmc:
 
     def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
         wanted = BootDevice(target) if target is BootTarget.DEFAULT else BootDevice(target, once, efi)
-        flags = bootflags.encode_boot_flags(wanted, self._quirk())
+        flags = bootflags.encode_boot_flags(wanted, self._treatment())
         tried: list[str] = []
         seen = wanted
         for _ in range(_BOOT_ATTEMPTS):
@@ -105,6 +114,12 @@ class IpmiBmc:
             next_step="the machine's power was not touched. Set the boot device by hand to see what the BMC accepts "
             "(ipmitool chassis bootparam get 5), update its firmware, then run again",
         )
+
+    def power_restore(self) -> PowerRestore | None:
+        return read_restore(self._link)
+
+    def set_power_restore(self, policy: PowerRestore) -> None:
+        set_restore(self._link, policy)
 
     def identity(self) -> BmcIdentity:
         device = self._device_id()
@@ -129,9 +144,11 @@ class IpmiBmc:
             self._device = decode_device_id(require(self.address, what, reply, GET_DEVICE_ID_BYTES))
         return self._device
 
-    def _quirk(self) -> Quirk:
+    def _treatment(self) -> Treatment:
         device = self._device_id()
-        return quirk_of(device.manufacturer, device.product)
+        return treatment_of(
+            Device(enterprise=device.manufacturer, product=f"{device.product:#06x}", firmware=device.firmware)
+        )
 
     def close(self) -> None:
         self._link.close()

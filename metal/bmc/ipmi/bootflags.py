@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metal.bmc.protocol import BootDevice, BootTarget
-from metal.bmc.quirks import Quirk
+from metal.bmc.quirks import Treatment
 from metal.bmc.rmcp.frames import Request
 
 __all__ = [
@@ -55,7 +55,7 @@ def preparations() -> tuple[tuple[str, Request], ...]:
     )
 
 
-def encode_boot_flags(device: BootDevice, quirk: Quirk) -> bytes:
+def encode_boot_flags(device: BootDevice, treatment: Treatment) -> bytes:
     """The five bytes of parameter 5.
 
     :raises ValueError: a target that cannot be asked for.
@@ -66,8 +66,8 @@ def encode_boot_flags(device: BootDevice, quirk: Quirk) -> bytes:
         raise ValueError(f"boot target {device.target} cannot be set; allowed: default, {', '.join(_DEVICES)}")
     flags = _VALID | (0 if device.once else _PERSISTENT) | (_EFI if device.efi else 0)
     selector = _DEVICES[device.target] << 2
-    if device.target is BootTarget.DISK and device.efi and quirk.efi_disk is not None:
-        selector = quirk.efi_disk
+    if device.target is BootTarget.DISK and device.efi and treatment.efi_disk:
+        selector = treatment.efi_disk
     return bytes((flags, selector, 0, 0, 0))
 
 
@@ -75,7 +75,7 @@ def set_boot_flags(flags: bytes) -> Request:
     return Request(0x00, _SET_OPTIONS, bytes((_BOOT_FLAGS,)) + flags)
 
 
-def decode_boot_flags(data: bytes, quirk: Quirk) -> BootDevice:
+def decode_boot_flags(data: bytes, treatment: Treatment) -> BootDevice:
     """The override in the data of Get System Boot Options.
 
     :param data: parameter version, parameter number (bit 7: invalid or locked), five bytes of flags.
@@ -87,7 +87,7 @@ def decode_boot_flags(data: bytes, quirk: Quirk) -> BootDevice:
     if data[1] & _LOCKED or not flags & _VALID:
         return BootDevice(BootTarget.DEFAULT)
     once, efi = not flags & _PERSISTENT, bool(flags & _EFI)
-    if efi and selector == quirk.efi_disk:
+    if efi and treatment.efi_disk and selector == treatment.efi_disk:
         return BootDevice(BootTarget.DISK, once, efi)
     target = _TARGETS.get(selector >> 2)
     if target is None:

@@ -8,7 +8,7 @@ from metal.bmc.failure import failure
 from metal.bmc.ipmi.completion import BUSY
 from metal.bmc.pace import Pace
 from metal.bmc.rmcp.frames import Reply, Request
-from metal.bmc.rmcp.session import NoReply, Session
+from metal.bmc.rmcp.session import FormerSession, NoReply, Session
 from metal.bmc.rmcp.wire import Unreachable
 from metal.errors import BmcError, BmcFault
 from metal.settings.access import BmcAddress
@@ -18,6 +18,8 @@ __all__ = ["IpmiLink"]
 
 # After this silence the session may be forgotten on the other side: ask again in a new one.
 _STALE = 5.0
+# An answer that takes so long had to be asked for several times over.
+_LATE = 2.0
 _BUSY_PAUSE = 0.5
 _RESTART_PAUSE = 0.5
 
@@ -39,6 +41,7 @@ class IpmiLink:
         self._patience = patience
         self._pace = pace
         self._session: Session | None = None
+        self._former: list[FormerSession] = []
 
     def open(self) -> None:
         """Log in.
@@ -55,8 +58,8 @@ class IpmiLink:
     def request(self, request: Request, what: str) -> Reply:
         """Ask and wait; whatever the completion code, the answer is returned.
 
-        A `repeatable` request is asked again, in a new session where the old one is silent, and while the BMC says that
-        it is busy. Any other is sent at most once: TIMEOUT then means that it may have been carried out.
+        A `repeatable` request is asked again, in a new session where the old one is silent. Any other is sent again
+        only while the BMC says that it is busy and did nothing: TIMEOUT then means that it may have been carried out.
 
         :param what: the request in field terms, for errors.
         :raises BmcError: TIMEOUT, UNREACHABLE, or what a login raises.
@@ -66,11 +69,13 @@ class IpmiLink:
         while not limit.passed:
             session = self._session or self._relogin(limit, tried)
             self._pace.wait(self.deadline.run, self.address.host)
+            asked = self.deadline.run.clock()
             try:
                 reply = session.request(request, limit.within(_STALE))
             except (NoReply, Unreachable) as error:
                 tried.append(f"{what}: {error}")
                 self.close()
+                self._pace.back_off()
                 if not request.repeatable:
                     raise failure(
                         self.address,
@@ -80,7 +85,9 @@ class IpmiLink:
                         seen=str(error),
                     ) from None
                 continue
-            if reply.code != BUSY or not request.repeatable or limit.remaining <= _BUSY_PAUSE:
+            if self.deadline.run.clock() - asked > _LATE:
+                self._pace.back_off()
+            if reply.code != BUSY or limit.remaining <= _BUSY_PAUSE:
                 return reply
             tried.append(f"{what}: the BMC is busy")
             self.deadline.run.pause(_BUSY_PAUSE, host=self.address.host)
@@ -91,6 +98,7 @@ class IpmiLink:
 
     def _login(self, limit: Deadline) -> Session:
         session = self._new_session()
+        session.former.extend(self._former)
         session.login(patience=max(0.0, limit.remaining))
         return session
 
@@ -112,3 +120,4 @@ class IpmiLink:
         session, self._session = self._session, None
         if session:
             session.close()
+            self._former = list(session.former)

@@ -73,13 +73,12 @@ class Request:
 
     @property
     def repeatable(self) -> bool:
-        """False where a second execution does harm: the transport sends such a request exactly once.
+        """False where a second execution may do harm: the transport sends such a request exactly once.
 
-        Chassis control off, cycle, reset, diagnostic interrupt, soft shutdown (28.3); cold and warm reset (20.2, 20.3).
+        Chassis control (28.3), cold and warm reset (20.2, 20.3). Power on among them: sent again when it is not known
+        what came of it, it would start a machine that somebody has switched off meanwhile.
         """
-        if (self.netfn, self.command) == (0x00, 0x02):
-            return self.data[:1] == b"\x01"
-        return (self.netfn, self.command) not in {(0x06, 0x02), (0x06, 0x03)}
+        return (self.netfn, self.command) not in {(0x00, 0x02), (0x06, 0x02), (0x06, 0x03)}
 
     def __str__(self) -> str:
         return f"{self.netfn:#04x}/{self.command:#04x}" + (f" {self.data.hex(' ')}" if self.data else "")

@@ -33,7 +33,14 @@ _CLOSE_SESSION = 0x3C
 
 
 class NoAnswer(Exception):
-    """This attempt went nowhere; another may succeed."""
+    """This attempt went nowhere; another may succeed.
+
+    :ivar before_suite: it is not known whether the BMC takes the cipher suite.
+    """
+
+    def __init__(self, message: str, *, before_suite: bool = False) -> None:
+        self.before_suite = before_suite
+        super().__init__(message)
 
 
 def resend_times(limit: Deadline) -> Iterator[float]:
@@ -80,9 +87,10 @@ class Handshake:
         self.guid = b""
         self._tag = random(1)[0]
 
-    def run(self, limit: Deadline, rakp_wait: float) -> SessionKeys:
+    def run(self, limit: Deadline, rakp_wait: float, *, open_wait: float | None = None) -> SessionKeys:
         """All messages of the login.
 
+        :param open_wait: seconds for the answer to the first message, repeated meanwhile; None waits until `limit`.
         :param rakp_wait: seconds for the answer to a RAKP message, which is sent once.
         :raises NoAnswer: start over.
         :raises LoginRefused: by status, or because a check value is wrong.
@@ -92,7 +100,7 @@ class Handshake:
             Payload.OPEN_REQUEST,
             rakp.open_request(self._tag, console_id, suite),
             lambda answer: rakp.parse_open_response(answer, self._tag, console_id, suite),
-            resend_times(limit),
+            resend_times(limit if open_wait is None else limit.within(open_wait)),
         )
         console_random = self._random(rakp.RANDOM_BYTES)
         bmc_random, guid, proof = self._ask(
@@ -134,7 +142,7 @@ class Handshake:
                         return parse(answer)
                 except FrameRejected:
                     continue
-        raise NoAnswer(f"no answer to {kind.name}")
+        raise NoAnswer(f"no answer to {kind.name}", before_suite=kind is Payload.OPEN_REQUEST)
 
     def abandon(self) -> None:
         """Free what the BMC may hold of this attempt; sent once, not awaited, errors ignored."""

@@ -31,6 +31,7 @@ NAME_BYTES = 16
 PASSWORD_BYTES = 20
 RANDOM_BYTES = 16
 _NAME_ONLY = 0x10
+_RAKP4 = "RAKP message 4"
 
 
 class Privilege(IntEnum):
@@ -61,12 +62,15 @@ class Status(IntEnum):
 class LoginRefused(Exception):
     """The BMC answered a login message with a status other than 0.
 
+    :ivar mixed_up: the BMC does not know any more what it answered in this very login.
     :ivar status: the code, a :class:`Status` where it is a known one.
     """
 
     def __init__(self, message: str, status: int) -> None:
         self.message = message
         self.status = status
+        # The BMC's own check value was right before, so it is not the password.
+        self.mixed_up = status == Status.INVALID_CHECK_VALUE and message == _RAKP4
         super().__init__(f"{message}: {describe(status)}")
 
 
@@ -197,7 +201,7 @@ def parse_rakp4(payload: bytes, tag: int, console_id: int, suite: CipherSuite) -
     :raises LoginRefused: status other than 0.
     :raises FrameRejected: answers another message.
     """
-    _accept("RAKP message 4", payload, tag, 8 + suite.check_length)
+    _accept(_RAKP4, payload, tag, 8 + suite.check_length)
     if struct.unpack_from("<I", payload, 4)[0] != console_id:
         raise FrameRejected("answer to another session")
     return payload[8 : 8 + suite.check_length]

@@ -25,10 +25,19 @@ _FAULTS: dict[int, tuple[BmcFault, str]] = {
     Status.INVALID_CHECK_VALUE: (BmcFault.AUTH, "wrong password"),
 }
 
+# A BMC gives a locked account out as one that it does not know.
+_LOCKED = (
+    ". If user and password are right, others may have locked the account: wait until it opens again (mostly 5 to 30 "
+    "minutes), or open it on the BMC itself"
+)
+
 
 def refusal(address: BmcAddress, refused: LoginRefused, tried: Sequence[str]) -> BmcError:
     """The error for a login that was refused with a status (table 13-15)."""
     fault, what = _FAULTS.get(refused.status, (BmcFault.PROTOCOL, "refuses the login"))
     if fault is BmcFault.AUTH:
         what += f" (credential profile '{address.credentials}')"
-    return failure(address, fault, what, tried=tried, seen=str(refused), code=refused.status)
+    error = failure(address, fault, what, tried=tried, seen=str(refused), code=refused.status)
+    if refused.status == Status.UNAUTHORIZED_NAME:
+        error.next_step = f"{error.next_step}{_LOCKED}"
+    return error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from metal.bmc.failure import failure
 from metal.bmc.rmcp import rakp
@@ -19,21 +20,39 @@ from metal.settings.access import BmcAddress
 from metal.settings.credentials import BmcLogin
 from metal.waiting import Deadline
 
-__all__ = ["NoReply", "Session"]
+__all__ = ["FormerSession", "NoReply", "Session"]
 
 # RAKP messages are never repeated (BMCs dislike it): after this silence the login starts over. Mostly short, which
 # suits a network that loses datagrams; every third longer, which suits a BMC that is slow at its arithmetic.
 _RAKP_WAIT = (0.7, 0.7, 1.5, 0.7, 0.7, 3.0)
+# Some BMCs say nothing at all to a cipher suite that they do not take: after this silence another one is asked for.
+_SUITE_WAIT = 4.5
 # A request that must not be executed twice is sent once, and this long is waited for its answer.
 _ONCE_WAIT = 3.0
 _NO_SLOT_PAUSE = 2.0
 _FORGOTTEN_PAUSE = 0.2
+# Logins that go wrong although the BMC has proven that it knows the password: a datagram came twice, most likely.
+_MIXED_UP = 2
 _SET_PRIVILEGE = 0x3B
 _CLOSED_TO_USER = {0x80, 0x81}
+_BUSY = 0xC0
+_BUSY_PAUSE = 0.5
 
 
 class NoReply(Exception):
     """Nothing usable came back in time; what was asked may or may not have been done."""
+
+
+@dataclass(frozen=True)
+class FormerSession:
+    """One that was closed while the BMC may have been deaf, so that it may still hold a slot there.
+
+    :ivar sequence: of the last frame sent in it.
+    """
+
+    keys: SessionKeys
+    bmc_id: int
+    sequence: int
 
 
 class Session:
@@ -44,6 +63,7 @@ class Session:
     :param suites: cipher suites in order of preference; the next is tried when the BMC refuses one.
     :param kg: the BMC key, where the BMC has one beside the user's password.
     :param random: source of random bytes; tests pin it.
+    :ivar former: sessions that are closed once more when the BMC has answered a login.
     """
 
     def __init__(
@@ -75,6 +95,7 @@ class Session:
         self._request_sequence = 0
         self._privilege = Privilege.ADMINISTRATOR
         self._wire: UdpWire | None = None
+        self.former: list[FormerSession] = []
 
     def __repr__(self) -> str:
         return f"Session({self._address.host}, {self._address.address} port {self._address.port})"
@@ -133,18 +154,21 @@ class Session:
     def _login(self, limit: Deadline) -> None:
         refused_slot: LoginRefused | None = None
         suites = list(self._suites)
-        attempt = 0
+        attempt = mixed_up = 0
         while not limit.passed:
             wait = _RAKP_WAIT[attempt % len(_RAKP_WAIT)]
             attempt += 1
             title = f"login {attempt}, suite {suites[0].number}"
             try:
-                self._attempt(suites[0], limit, wait)
+                self._attempt(suites[0], limit, wait, _SUITE_WAIT if len(suites) > 1 else None)
                 self._set_privilege(limit)
+                self._close_former()
                 return
             except NoAnswer as error:
                 self._tried.append(f"{title}: {error}")
                 self._end()
+                if error.before_suite:
+                    suites.append(suites.pop(0))
             except LoginRefused as error:
                 self._tried.append(f"{title}: {error}")
                 self._end()
@@ -153,6 +177,8 @@ class Session:
                     self._run.pause(min(_NO_SLOT_PAUSE, max(0.0, limit.remaining)), host=self._address.host)
                 elif error.status == Status.INVALID_SESSION:  # the BMC forgot the exchange
                     self._run.pause(_FORGOTTEN_PAUSE, host=self._address.host)
+                elif error.mixed_up and mixed_up < _MIXED_UP:
+                    mixed_up += 1
                 elif (
                     error.status in (Status.INVALID_ROLE, Status.ROLE_REFUSED) and self._privilege > Privilege.OPERATOR
                 ):
@@ -171,11 +197,11 @@ class Session:
             seen=self._tried[-1] if self._tried else "nothing was sent; the deadline had passed",
         )
 
-    def _attempt(self, suite: CipherSuite, limit: Deadline, wait: float) -> None:
+    def _attempt(self, suite: CipherSuite, limit: Deadline, wait: float, open_wait: float | None) -> None:
         assert self._wire
         handshake = Handshake(self._wire, suite, self._privilege, self._name, self._password, self._kg, self._random)
         try:
-            self._keys = handshake.run(limit, wait)
+            self._keys = handshake.run(limit, wait, open_wait=open_wait)
             self._guid = handshake.guid
         except BaseException:
             handshake.abandon()
@@ -191,6 +217,11 @@ class Session:
             if reply.code == 0:
                 return
             self._tried.append(f"Set Session Privilege Level {self._privilege.name.lower()}: code {reply.code:#04x}")
+            if reply.code == _BUSY:
+                self._run.pause(_BUSY_PAUSE, host=self._address.host)
+                if limit.passed:
+                    raise NoAnswer("the BMC is busy")
+                continue
             # Some BMCs let the user in as administrator and take it back here (pyghmi does the same second try).
             if reply.code in _CLOSED_TO_USER and self._privilege is Privilege.ADMINISTRATOR:
                 self._privilege = Privilege.OPERATOR
@@ -244,7 +275,16 @@ class Session:
         if keys and wire:
             with suppress(Unreachable):
                 wire.send(self._sealed(encode_request(close_session(self._bmc_id), 0)))
+            self.former.append(FormerSession(keys, self._bmc_id, self._sequence))
         self._keys = None
+
+    def _close_former(self) -> None:
+        """Likewise, for those of which the BMC may not have heard the end."""
+        assert self._wire
+        for former in self.former:
+            closing = encode_request(close_session(former.bmc_id), 0)
+            self._wire.send(seal(former.keys, former.bmc_id, former.sequence + 1, closing, self._random(16)))
+        self.former.clear()
 
     def close(self) -> None:
         """End the session on the BMC and free the socket; may be called again; never raises."""

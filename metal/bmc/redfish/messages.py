@@ -1,0 +1,48 @@
+"""What a BMC says of a request that it refuses: the messages of a Redfish error (DSP0266, "Error responses")."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from metal.bmc.redfish.http import Answer
+
+__all__ = ["SLOT_MESSAGES", "describe", "names_any"]
+
+SLOT_MESSAGES = frozenset({"SessionLimitExceeded"})
+"""Keys of the Base message registry (DSP8011) that say: no more sessions."""
+
+_SHOWN = 200
+
+
+def describe(answer: Answer) -> str:
+    """An answer in words: its status, and what the BMC says itself."""
+    said = "; ".join(dict.fromkeys(text for message in _messages(answer) if (text := _text(message)))) or _text(
+        _error(answer)
+    )
+    return f"HTTP {answer.status}" + (f" ({said[:_SHOWN]})" if said else "")
+
+
+def names_any(answer: Answer, keys: Collection[str]) -> bool:
+    """Whether a message of the answer is one of these: `Base.1.8.SessionLimitExceeded` is `SessionLimitExceeded`."""
+    return any(str(message.get("MessageId", "")).rpartition(".")[2] in keys for message in _messages(answer))
+
+
+def _messages(answer: Answer) -> Iterator[dict[str, Any]]:
+    data = answer.json()
+    for holder in (_error(answer), data):
+        for message in holder.get("@Message.ExtendedInfo") or ():
+            if isinstance(message, dict):
+                yield message
+
+
+def _error(answer: Answer) -> dict[str, Any]:
+    error = answer.json().get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _text(message: dict[str, Any]) -> str:
+    for key in ("Message", "message", "MessageId", "code"):
+        if message.get(key):
+            return " ".join(str(message[key]).split())
+    return ""

@@ -1,0 +1,106 @@
+"""The boot override written and read back; what counts is what the BMC shows afterwards, not what it answers."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from metal.bmc.failure import failure
+from metal.bmc.protocol import BootDevice
+from metal.bmc.quirks import Treatment
+from metal.bmc.redfish.boot import encode_override, fits, refused_target
+from metal.bmc.redfish.http import Answer
+from metal.bmc.redfish.link import RedfishLink
+from metal.bmc.redfish.messages import describe
+from metal.bmc.redfish.patch import PASSING, patch
+from metal.errors import BmcError, BmcFault
+from metal.waiting import Pending, wait_until
+
+__all__ = ["set_override"]
+
+_ATTEMPTS = 3
+_SHOWS_WITHIN = 3.0  # seconds for an accepted override to be shown
+_POLL = 0.5
+
+
+class _Boot(Protocol):
+    def boot_device(self) -> BootDevice: ...
+
+    def read_boot(self) -> tuple[dict[str, Any], str, str]: ...
+
+
+def set_override(bmc: _Boot, link: RedfishLink, wanted: BootDevice, treatment: Treatment) -> None:
+    """Have the override as wanted.
+
+    :raises BmcError: NOT_APPLIED accepted and not kept; COMMAND refused, or not offered by this BMC.
+    """
+    tried: list[str] = []
+    seen, answer = bmc.boot_device(), None
+    for _ in range(_ATTEMPTS):
+        if fits(seen, wanted):
+            return
+        answer = _write(bmc, link, wanted, treatment, tried)
+        seen = _read_back(bmc, link, wanted, patient=answer.ok)
+        tried.append(f"boot override {wanted}: {describe(answer)}, read back {seen}")
+        if not answer.ok and answer.status not in PASSING:
+            break
+    if fits(seen, wanted):
+        return
+    refused = answer is not None and not answer.ok
+    raise failure(
+        link.address,
+        BmcFault.COMMAND if refused else BmcFault.NOT_APPLIED,
+        f"{'refuses' if refused else 'does not keep'} boot device {wanted}",
+        tried=tried,
+        seen=f"boot device {seen}",
+        code=answer.status if answer is not None else None,
+        next_step="the machine's power was not touched. Where the BMC names the mode field (BootSourceOverrideMode), "
+        "its family wants another treatment (docs/quirks.md); else update its firmware, or use protocol: ipmi",
+    )
+
+
+def _write(bmc: _Boot, link: RedfishLink, wanted: BootDevice, treatment: Treatment, tried: list[str]) -> Answer:
+    def override() -> tuple[dict[str, Any], str, str]:
+        boot, path, tag = bmc.read_boot()
+        try:
+            encoded = encode_override(wanted, boot, treatment)
+        except ValueError as error:
+            raise _not_offered(link, wanted, str(error)) from None
+        if (reason := refused_target(boot, encoded)) is not None:
+            raise _not_offered(link, wanted, reason)
+        return {"Boot": encoded}, path, tag
+
+    return patch(link, "boot override", override, tried)
+
+
+def _read_back(bmc: _Boot, link: RedfishLink, wanted: BootDevice, *, patient: bool) -> BootDevice:
+    last: list[BootDevice] = []
+
+    def probe() -> BootDevice | Pending:
+        last[:] = [bmc.boot_device()]
+        return last[0] if fits(last[0], wanted) or not patient else Pending(f"boot device {last[0]}")
+
+    try:
+        return wait_until(
+            f"boot device is {wanted}",
+            probe,
+            deadline=link.deadline.within(_SHOWS_WITHIN),
+            fail=lambda what, seen: _NotYetError(what, fault=BmcFault.NOT_APPLIED, seen=seen),
+            interval=_POLL,
+            host=link.address.host,
+        )
+    except _NotYetError:
+        return last[0]
+
+
+class _NotYetError(BmcError):
+    """An accepted override is not shown yet."""
+
+
+def _not_offered(link: RedfishLink, wanted: BootDevice, reason: str) -> BmcError:
+    return failure(
+        link.address,
+        BmcFault.COMMAND,
+        f"does not offer boot device {wanted}",
+        seen=reason,
+        next_step="nothing was changed. Update the BMC's firmware, or use protocol: ipmi for this host",
+    )

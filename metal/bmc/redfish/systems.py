@@ -1,0 +1,111 @@
+"""Which of a BMC's systems is the host's: by its Id where the settings name one, else by serial or UUID."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metal.bmc.failure import failure
+from metal.bmc.redfish.link import RedfishLink
+from metal.errors import BmcError, BmcFault
+from metal.settings.access import BmcAddress
+
+__all__ = ["find_system", "link_to", "same_uuid"]
+
+_MOST_PAGES = 20
+
+
+@dataclass(frozen=True)
+class _Member:
+    path: str
+    serial: str = ""
+    uuid: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.path.rstrip("/").rpartition("/")[2]
+
+    def __str__(self) -> str:
+        known = [f"{what} {value}" for what, value in (("serial", self.serial), ("uuid", self.uuid)) if value]
+        return self.id + (f" ({', '.join(known)})" if known else "")
+
+
+def find_system(link: RedfishLink, root: Mapping[str, Any]) -> str:
+    """Path of the system that belongs to the host.
+
+    :param root: the service root.
+    :raises BmcError: PROTOCOL with the list of systems: none or several could be meant; or the BMC's own refusal.
+    """
+    members = [_Member(path) for path in _member_paths(link, link_to(root, "Systems") or "/redfish/v1/Systems")]
+    address = link.address
+    if address.system:
+        fitting = [member for member in members if member.id.lower() == address.system.lower()]
+    elif len(members) == 1:
+        fitting = members
+    else:
+        members = [_look_at(link, member) for member in members]
+        fitting = [member for member in members if _belongs(member, address)]
+    if len(fitting) != 1:
+        raise _unclear(address, members)
+    return fitting[0].path
+
+
+def link_to(resource: Mapping[str, Any], *keys: str) -> str:
+    """The path that a resource names under its keys; empty where it names none, or one on another server."""
+    value: Any = resource
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, list):
+        value = value[0] if value else None
+    path = value.get("@odata.id") if isinstance(value, dict) else None
+    return path if isinstance(path, str) and path.startswith("/") else ""
+
+
+def same_uuid(one: str, other: str) -> bool:
+    """Whether two UUIDs are one, be it that one of them is written with its first three fields turned round."""
+    try:
+        first, second = uuid.UUID(one), uuid.UUID(other)
+    except ValueError:
+        return False
+    return first in (second, uuid.UUID(bytes=second.bytes_le))
+
+
+def _member_paths(link: RedfishLink, collection: str) -> Iterator[str]:
+    for _ in range(_MOST_PAGES):
+        page = link.get(collection).json()
+        for member in page.get("Members") or ():
+            if path := link_to({"member": member}, "member"):
+                yield path
+        following = page.get("Members@odata.nextLink")
+        if not isinstance(following, str) or not following.startswith("/"):
+            return
+        collection = following
+
+
+def _look_at(link: RedfishLink, member: _Member) -> _Member:
+    system = link.get(member.path).json()
+    return _Member(member.path, str(system.get("SerialNumber") or ""), str(system.get("UUID") or "").lower())
+
+
+def _belongs(member: _Member, address: BmcAddress) -> bool:
+    by_uuid = bool(address.uuid and member.uuid) and same_uuid(address.uuid, member.uuid)
+    return by_uuid or bool(address.serial and member.serial.lower() == address.serial.lower())
+
+
+def _unclear(address: BmcAddress, members: Sequence[_Member]) -> BmcError:
+    listed = ", ".join(map(str, members)) or "none"
+    if address.system:
+        what = f"has no system {address.system}"
+    elif not members:
+        what = "has no system"
+    else:
+        what = f"has {len(members)} systems, and which one is this host's does not follow from its serial or uuid"
+    return failure(
+        address,
+        BmcFault.PROTOCOL,
+        what,
+        seen=f"systems: {listed}",
+        next_step="name the host's own at bmc.system in the inventory, or give the host its serial or uuid",
+    )
