@@ -21,8 +21,10 @@ from metal.settings.fleet import (
     EngineRule,
     Fleet,
     HostWish,
+    LastingBoot,
     ManagerDriver,
     OnStuck,
+    ReadyFloors,
 )
 
 __all__ = [
@@ -50,11 +52,14 @@ def boot_device_inputs(host: HostWish, owner: str, overrides: Sequence[str] = ()
         wanted["expect"] = _identity(host)
     if "identity" in overrides:
         wanted["override"] = ["identity"]
+    if host.boot_device is not LastingBoot.DEFAULT:
+        wanted["boot_device"] = host.boot_device.value
     return wanted
 
 
 def power_inputs(host: HostWish, owner: str, up: Any) -> dict[str, Any]:
-    return {**_chassis(host, owner), "up": up}
+    restore = {"power_restore": host.power_restore.value} if host.power_restore else {}
+    return {**_chassis(host, owner), "up": up, **restore}
 
 
 def host_ready_inputs(host: HostWish, fleet: Fleet, up: Any) -> dict[str, Any]:
@@ -69,12 +74,8 @@ def host_ready_inputs(host: HostWish, fleet: Fleet, up: Any) -> dict[str, Any]:
         "on_leave": host.on_leave.value,
         "on_destroy": host.on_destroy.value,
         "expect": _identity(host),
-        "floors": {
-            "os": list(fleet.ready.os),
-            "clock_skew": fleet.ready.clock_skew,
-            "cpus": fleet.ready.cpus,
-            "memory": fleet.ready.memory,
-        },
+        "floors": _floors(host.ready),
+        **({"burn_in": host.ready.burn_in.to_dict()} if host.ready.burn_in else {}),
     }
 
 
@@ -221,6 +222,18 @@ def _chassis(host: HostWish, owner: str) -> dict[str, Any]:
         "bmc": host.bmc.to_dict() if host.bmc else {},
         "on_leave": host.on_leave.value,
         "on_destroy": host.on_destroy.value,
+    }
+
+
+def _floors(ready: ReadyFloors) -> dict[str, Any]:
+    more = ready.expect.to_dict()
+    return {
+        "os": list(ready.os),
+        "clock_skew": ready.clock_skew,
+        "cpus": ready.cpus,
+        "memory": ready.memory,
+        # Left out where there is nothing to say, so that a host made before these keys stays as it is.
+        **({"expect": more} if more else {}),
     }
 
 

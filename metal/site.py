@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metal.errors import HostError, HostFault, MetalError
@@ -18,6 +19,7 @@ from metal.waiting import Run
 
 if TYPE_CHECKING:
     from metal.bmc import BmcPool
+    from metal.bmc.passwords.record import Records
     from metal.host.ssh import SshPool
 
 __all__ = ["Death", "Deaths", "Site"]
@@ -89,9 +91,10 @@ class Deaths:
 class _Pools:
     """The connections of one site, made at first use: a preview that reaches nothing loads no client."""
 
-    def __init__(self, fleet: Fleet, credentials: Credentials) -> None:
+    def __init__(self, fleet: Fleet, credentials: Credentials, folder: Path) -> None:
         self._fleet = fleet
         self._credentials = credentials
+        self._folder = folder
         self._guard = threading.Lock()
         self.places = Places()
         self.partings = Partings()
@@ -118,8 +121,25 @@ class _Pools:
                 from metal.bmc import BmcPool
 
                 limits = self._fleet.limits
-                self._bmcs = BmcPool(self._credentials, sessions=limits.bmc_sessions, per_subnet=limits.bmc_per_subnet)
+                self._bmcs = BmcPool(
+                    self._credentials,
+                    sessions=limits.bmc_sessions,
+                    per_subnet=limits.bmc_per_subnet,
+                    records=self.bmc_records,
+                    root=self._folder,
+                    memory=self._ledger / "protocols",
+                )
             return self._bmcs
+
+    @property
+    def bmc_records(self) -> Records:
+        from metal.bmc.passwords.record import Records
+
+        return Records(self._ledger / "bmc")
+
+    @property
+    def _ledger(self) -> Path:
+        return self._folder / ".metalswarm" / "ledger" / self._fleet.owner.replace("/", ".")
 
     def close(self) -> None:
         with self._guard:
@@ -161,14 +181,17 @@ class Site:
         pins: Mapping[str, str] | None = None,
         replaced: Collection[str] = (),
         settled: Collection[str] = (),
+        folder: Path | None = None,
     ) -> Site:
         """A site without any connection yet; they are made when first used.
 
         :param pins: host keys seen at first contact and kept since, by host name; may grow while the site is open.
         :param replaced: hosts under whose name this run puts other metal; may grow likewise.
         :param settled: hosts whose place in their swarm is right by the state, so that this run leaves it; likewise.
+        :param folder: the project's; None for the present one.
         """
-        return cls(fleet, credentials, run, _Pools(fleet, credentials), {} if pins is None else pins, replaced, settled)
+        pools = _Pools(fleet, credentials, folder or Path.cwd())
+        return cls(fleet, credentials, run, pools, {} if pins is None else pins, replaced, settled)
 
     @property
     def ssh(self) -> SshPool:
@@ -179,6 +202,11 @@ class Site:
     def bmcs(self) -> BmcPool:
         """BMC sessions, shared likewise, within the fleet's limits."""
         return self._pools.bmcs
+
+    @property
+    def bmc_records(self) -> Records:
+        """Which BMCs had their password changed: on this workstation's disk."""
+        return self._pools.bmc_records
 
     @property
     def deaths(self) -> Deaths:

@@ -7,6 +7,8 @@ another for ever. So one thread loads all of it before the first operation; prev
 import metal.chassis.boot
 import metal.chassis.life
 import metal.chassis.power
+import metal.chassis.restore
+import metal.cluster.burn_in
 import metal.cluster.consul
 import metal.cluster.consul.reached
 import metal.cluster.docker

@@ -15,7 +15,7 @@ from metal.plan.rename import refuse_renamed_move
 from metal.settings.fleet import OnLeave
 from providers import process
 from providers.chassis_wish import chassis_wish
-from providers.link import Link, former_name
+from providers.link import Link, former_name, taken_away
 
 __all__ = ["BootDevice"]
 
@@ -64,7 +64,8 @@ class BootDeviceProvider(Link):
         return [CheckFailure("", f"{refused.reason}; {refused.next_step}")]
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
-        return ("device",) if olds.get("device", "default") != "default" else ()
+        wanted = str(news.get("boot_device") or "default")
+        return ("device",) if olds.get("device", "default") != wanted else taken_away(olds, news, "boot_device")
 
     def extra_replaces(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         # The pool that the host leaves asked for a reinstall on leaving.

@@ -6,7 +6,7 @@ from typing import Any
 
 from metal.chassis.wish import ChassisWish
 from metal.settings.access import Access, BmcAddress
-from metal.settings.fleet import OnLeave, PowerWish
+from metal.settings.fleet import LastingBoot, OnLeave, PowerRestore, PowerWish
 from providers import process
 
 __all__ = ["chassis_wish"]
@@ -31,4 +31,6 @@ def chassis_wish(props: dict[str, Any]) -> ChassisWish:
         bmc=BmcAddress.from_dict(bmc) if bmc else None,
         on_leave=OnLeave(props["on_leave"]),
         on_destroy=OnLeave(props["on_destroy"]),
+        boot_device=LastingBoot(props.get("boot_device") or LastingBoot.DEFAULT),
+        power_restore=PowerRestore(props["power_restore"]) if props.get("power_restore") else None,
     )

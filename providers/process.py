@@ -92,9 +92,11 @@ def site(owner: str) -> Site:
             if text is None:
                 raise SettingsError(["metalswarm:fleet: is missing; allowed: the fleet document"])
             fleet = load_fleet(json.loads(text), root=Path.cwd(), owner=owner)
-            run = Run(cancel=runtime.cancel_event(), progress=runtime.progress)
+            run = Run(cancel=runtime.cancel_event(), progress=runtime.progress, orphaned=runtime.is_orphaned)
             credentials = Credentials.from_config(_config, os.environ)
-            _site = Site.open(fleet, credentials, run, pins=_pins, replaced=_replaced, settled=_settled)
+            _site = Site.open(
+                fleet, credentials, run, pins=_pins, replaced=_replaced, settled=_settled, folder=Path.cwd()
+            )
             runtime.at_exit(_site.close)
         return _site
 

@@ -73,10 +73,6 @@ def _entry(host: HostSight, known: HostFacts | None) -> dict[str, Any]:
 def _bmc(known: HostFacts | None) -> str | Mapping[str, Any]:
     if known is None or known.bmc is None:
         return "none"
-    bmc = known.bmc
-    return {
-        "address": bmc.address,
-        "protocol": bmc.protocol.value,
-        "port": bmc.port,
-        "credentials": bmc.credentials,
-    }
+    entry = known.bmc.to_dict()
+    # The host's own word, and what its entry says of it anyway.
+    return {key: entry[key] for key in entry if key not in ("host", "serial", "uuid")}

@@ -26,7 +26,7 @@ __all__ = ["BootReport", "arm_boot", "boot_again", "disarm_boot", "keep_boot", "
 class BootReport:
     """What a life began with.
 
-    :ivar device: the lasting boot device; always `default`: one-shot overrides are no state.
+    :ivar device: the lasting boot device as it is wanted; one-shot overrides are no state.
     :ivar installed: generation of the system that this life boots; 0 where it is taken as it is.
     :ivar guid: which machine the BMC belongs to; empty where it does not tell.
     """
@@ -75,11 +75,12 @@ def arm_boot(site: Site, wish: ChassisWish, ledger: Ledger) -> BootReport:
     installing, guid = _set_device(site, wish, sight, decision)
     # The ledger learns of an install only when the new system has shown itself; until then a crash arms it again.
     ledger.note_boot(wish.host, wish.life, installing=installing)
-    return BootReport("default", wish.generation if installing else _installed(sight), guid)
+    # Where an install comes first, the lasting device is set after it: a BMC knows one override at a time.
+    return BootReport(wish.boot_device.value, wish.generation if installing else _installed(sight), guid)
 
 
 def keep_boot(site: Site, wish: ChassisWish, installed: int, *, guid: str = "") -> BootReport:
-    """Within a life nothing is decided anew: only a lasting boot device goes back to its default.
+    """Within a life nothing is decided anew: only the lasting boot device is put right.
 
     A pending one-shot stays: it may be the install that begins this life.
 
@@ -93,8 +94,8 @@ def keep_boot(site: Site, wish: ChassisWish, installed: int, *, guid: str = "") 
             _check_same(site, wish, guid, seen)
             guid = seen or guid
             if not bmc.boot_device().once:
-                bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
-    return BootReport("default", installed, guid)
+                bmc.set_boot_device(BootTarget(wish.boot_device.value), once=False, efi=False)
+    return BootReport(wish.boot_device.value, installed, guid)
 
 
 def boot_again(site: Site, wish: ChassisWish, ledger: Ledger) -> bool:
@@ -176,7 +177,8 @@ def _set_device(site: Site, wish: ChassisWish, sight: BootSight, decision: Decis
     if wish.bmc:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
             guid = bmc.guid()
-            bmc.set_boot_device(BootTarget.PXE if installing else BootTarget.DEFAULT, once=installing, efi=False)
+            lasting = BootTarget(wish.boot_device.value)
+            bmc.set_boot_device(BootTarget.PXE if installing else lasting, once=installing, efi=False)
     return installing, guid
 
 

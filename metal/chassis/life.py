@@ -48,7 +48,7 @@ def begin_life(
             _add_power(site, chassis, error)
         raise
     if chassis and chassis.bmc and before and before.armed == wish.life:
-        _spend_override(site, chassis.bmc)
+        _settle_boot(site, chassis, chassis.bmc)
     site.deaths.forget(wish.host)
     ledger.write(wish.host, Entry(report.generation, machine_id=report.machine_id, host_key=report.host_key))
     return report
@@ -111,11 +111,15 @@ def _release_former(site: Site, access: Access, wish: ReadyWish) -> None:
         site.run.progress(f"{wish.host}: the old system does not answer; its marker stays on its disk")
 
 
-def _spend_override(site: Site, bmc: BmcAddress) -> None:
-    """The install is done. A BMC that kept the one-shot network boot would do it again at the next power on."""
+def _settle_boot(site: Site, wish: ChassisWish, bmc: BmcAddress) -> None:
+    """The install is done, and what boots from now on is set.
+
+    A BMC that kept the one-shot network boot would do it again at the next power on.
+    """
+    lasting = BootTarget(wish.boot_device.value)
     with site.bmcs.open(bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
-        if session.boot_device().once:
-            session.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
+        if session.boot_device().once or lasting is not BootTarget.DEFAULT:
+            session.set_boot_device(lasting, once=False, efi=False)
 
 
 def _add_power(site: Site, chassis: ChassisWish, error: HostError) -> None:

@@ -51,6 +51,6 @@ def retire_metal(site: Site, wish: ChassisWish, guid: str) -> None:
 def _heir(site: Site, old: BmcAddress) -> HostFacts | None:
     """The host that the inventory now gives this BMC's address to."""
     for facts in (*site.fleet.hosts.values(), *site.fleet.unmanaged.values()):
-        if facts.bmc and (facts.bmc.address, facts.bmc.port) == (old.address, old.port):
+        if facts.bmc and facts.bmc.place == old.place:
             return facts
     return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from metal.settings.access import Access, BmcAddress
-from metal.settings.fleet import HostWish, OnLeave, PowerWish
+from metal.settings.fleet import HostWish, LastingBoot, OnLeave, PowerRestore, PowerWish
 
 __all__ = ["ChassisWish"]
 
@@ -20,6 +20,8 @@ class ChassisWish:
     :ivar power: state to hold once the host is in its life.
     :ivar on_leave: what becomes of the host when it leaves its pool.
     :ivar on_destroy: the same when the stack is destroyed.
+    :ivar boot_device: what it boots when nothing is said for one boot.
+    :ivar power_restore: what it does when mains power returns; None leaves that as it is.
     """
 
     host: str
@@ -33,6 +35,8 @@ class ChassisWish:
     bmc: BmcAddress | None
     on_leave: OnLeave
     on_destroy: OnLeave
+    boot_device: LastingBoot = LastingBoot.DEFAULT
+    power_restore: PowerRestore | None = None
 
     @classmethod
     def of(cls, host: HostWish, owner: str) -> Self:
@@ -52,4 +56,6 @@ class ChassisWish:
             bmc=host.bmc,
             on_leave=host.on_leave,
             on_destroy=host.on_destroy,
+            boot_device=host.boot_device,
+            power_restore=host.power_restore,
         )

@@ -130,4 +130,6 @@ def _patience(site: Site) -> float:
     """Seconds within which every host has been changed in turn, installs among it: a last bound."""
     limits = site.fleet.deadlines
     install = limits.boot + limits.ssh + limits.ready + limits.packages
-    return (install + limits.engine + limits.consul + limits.swarm + limits.drain) * max(1, len(site.fleet.hosts))
+    burn_in = max((one.ready.burn_in.deadline for one in site.fleet.hosts.values() if one.ready.burn_in), default=0.0)
+    each = install + limits.engine + limits.consul + limits.swarm + limits.drain + burn_in
+    return each * max(1, len(site.fleet.hosts))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from metal.host.ssh import Ssh
 
-__all__ = ["Skew", "measure_skew", "skew_of"]
+__all__ = ["Skew", "in_step", "measure_skew", "skew_of"]
 
 _SAMPLES = 3
 
@@ -45,3 +45,9 @@ def measure_skew(ssh: Ssh, *, clock: Callable[[], float] = time.time) -> Skew:
             best = seen
     assert best is not None
     return best
+
+
+def in_step(ssh: Ssh) -> bool:
+    """Whether the kernel says that a time service (any that tells it) holds its clock in step."""
+    done = ssh.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"], check=False)
+    return done.stdout.strip() == "yes"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from metal.errors import HostError, HostFault
 from metal.host.ssh import Ssh
+from metal.settings.expectations import DiskKind, spell_size, spell_speed
 
-__all__ = ["Facts", "observe_facts", "parse_facts"]
+__all__ = ["Disk", "Facts", "Nic", "observe_facts", "parse_facts"]
 
 # One `key=value` a line; a key may come again. Firmware values are missing in containers and on some boards.
 _SCRIPT = """
@@ -31,7 +32,29 @@ for path in /sys/class/net/*; do
   [ -e "$path/address" ] || continue
   name=${path##*/}
   [ "$name" != lo ] || continue
-  say mac "$name $(first "$path/address")"
+  mac=$(first "$path/bonding_slave/perm_hwaddr")
+  mac=${mac:-$(first "$path/address")}
+  say mac "$name $mac"
+  kind=virtual
+  [ ! -e "$path/bridge" ] || kind=bridge
+  [ ! -e "$path/device" ] || kind=card
+  say nic "$name|$kind|$(first "$path/speed")|$mac"
+done
+for path in /sys/block/*; do
+  name=${path##*/}
+  case "$name" in loop*|ram*|zram*|dm-*|md*|sr*|fd*|nbd*|rbd*|drbd*) continue ;; esac
+  [ -e "$path/size" ] && [ "$(first "$path/removable")" != 1 ] && [ "$(first "$path/hidden")" != 1 ] || continue
+  say disk "$name|$(first "$path/size")|$(first "$path/queue/rotational")|$(first "$path/device/model")"
+done
+for path in /dev/disk/by-id/*; do
+  target=$(readlink -- "$path" 2>/dev/null) || continue
+  say disk_id "${target##*/} ${path##*/}"
+done
+memory=/sys/devices/system/memory
+blocks=$(cat "$memory"/memory*/online 2>/dev/null | grep -c 1 || true)
+[ "$blocks" = 0 ] || say fitted "$blocks $(first "$memory/block_size_bytes")"
+for path in /etc /var/lib; do
+  [ -w "$path" ] || say read_only "$path"
 done
 if command -v ip >/dev/null 2>&1; then
   ip -o addr show scope global | while read -r _ name _ address _; do say address "$name ${address%%/*}"; done
@@ -39,8 +62,46 @@ fi
 say clock "$(date +%s.%N)"
 """
 
+# /sys counts disks in sectors of this size, whatever the disk's own are.
+_SECTOR = 512
+
 # Filled in by makers who forgot to.
 _NO_SERIAL = {"", "0", "none", "not specified", "default string", "to be filled by o.e.m.", "system serial number"}
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One disk that stays: no removable medium, no array or map made of others.
+
+    :ivar name: of this boot ("sda"); the next one may give another.
+    :ivar size: bytes.
+    :ivar ids: its names in /dev/disk/by-id, sorted.
+    """
+
+    name: str
+    size: int
+    kind: DiskKind
+    model: str = ""
+    ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.kind.value, spell_size(self.size), self.model) if part)
+
+
+@dataclass(frozen=True)
+class Nic:
+    """One network card; in a container, an interface that stands for one.
+
+    :ivar mac: the card's own, lower case, also under a bond.
+    :ivar speed: of its link in Mb/s; None without a link, or where it is not told.
+    """
+
+    name: str
+    mac: str
+    speed: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} {spell_speed(self.speed) if self.speed else 'without link'}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +116,9 @@ class Facts:
     :ivar macs: interface name -> MAC, lower case.
     :ivar clock: the host's clock, seconds since 1970, when it answered.
     :ivar addresses: global addresses, in the order of the interfaces.
+    :ivar fitted: bytes of memory in the machine, firmware's and kernel's part included; None where it is not told.
+    :ivar disks, nics: by name.
+    :ivar read_only: folders that have to be written to and cannot be.
     """
 
     machine_id: str
@@ -71,6 +135,10 @@ class Facts:
     macs: Mapping[str, str]
     clock: float
     addresses: tuple[str, ...]
+    fitted: int | None = None
+    disks: tuple[Disk, ...] = ()
+    nics: tuple[Nic, ...] = ()
+    read_only: tuple[str, ...] = ()
 
     @property
     def release(self) -> str:
@@ -94,6 +162,8 @@ def parse_facts(text: str, *, host: str) -> Facts:
     values: dict[str, str] = {}
     macs: dict[str, str] = {}
     addresses: list[str] = []
+    carrying: set[str] = set()
+    many: dict[str, list[str]] = {"nic": [], "disk": [], "disk_id": [], "read_only": []}
     for line in text.splitlines():
         key, _, value = line.partition("=")
         value = value.strip()
@@ -102,9 +172,12 @@ def parse_facts(text: str, *, host: str) -> Facts:
             if mac and mac != "00:00:00:00:00:00":
                 macs[name] = mac.lower()
         elif key == "address":
-            address = value.partition(" ")[2]
+            name, _, address = value.partition(" ")
+            carrying.add(name.partition("@")[0])
             if address and address not in addresses:
                 addresses.append(address)
+        elif key in many:
+            many[key].append(value)
         else:
             values[key] = value
     needed = ("machine_id", "boot_id", "os_id", "kernel", "arch", "cpus", "memory_kib", "clock")
@@ -137,6 +210,43 @@ def parse_facts(text: str, *, host: str) -> Facts:
         macs=macs,
         clock=float(values["clock"]),
         addresses=tuple(addresses),
+        fitted=_fitted(values.get("fitted", "")),
+        disks=_disks(many["disk"], many["disk_id"]),
+        nics=_nics(many["nic"], carrying),
+        read_only=tuple(many["read_only"]),
+    )
+
+
+def _fitted(text: str) -> int | None:
+    """:param text: number of the kernel's memory blocks, and the size of one in hexadecimal."""
+    blocks, _, size = text.partition(" ")
+    return int(blocks) * int(size, 16) if blocks and size else None
+
+
+def _disks(lines: list[str], links: list[str]) -> tuple[Disk, ...]:
+    """:param lines: name, sectors, whether it turns, model; `links`: name of this boot, name in by-id."""
+    ids: dict[str, list[str]] = {}
+    for link in links:
+        name, _, known = link.partition(" ")
+        ids.setdefault(name, []).append(known)
+    found = []
+    for line in lines:
+        name, sectors, turns, model = (part.strip() for part in line.split("|", 3))
+        if not sectors.isdigit() or sectors == "0":
+            continue
+        kind = DiskKind.NVME if name.startswith("nvme") else DiskKind.HDD if turns == "1" else DiskKind.SSD
+        found.append(Disk(name, int(sectors) * _SECTOR, kind, model, tuple(sorted(ids.get(name, ())))))
+    return tuple(sorted(found, key=lambda disk: disk.name))
+
+
+def _nics(lines: list[str], carrying: set[str]) -> tuple[Nic, ...]:
+    """Cards; where there is none at all, as in a container, the interfaces that carry an address stand for them."""
+    parts = [tuple(part.strip() for part in line.split("|", 3)) for line in lines]
+    cards = [part for part in parts if part[1] == "card"]
+    cards = cards or [part for part in parts if part[1] == "virtual" and part[0] in carrying]
+    return tuple(
+        Nic(name, mac.lower(), int(speed) if speed.isdigit() and speed != "0" else None)
+        for name, _, speed, mac in sorted(cards)
     )
 
 

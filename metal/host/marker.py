@@ -30,6 +30,7 @@ class Marker:
     :ivar life: as in :attr:`metal.settings.fleet.HostWish.life`.
     :ivar wipe: at release: the owner wants nothing of this system kept.
     :ivar machine_id: of the system that it was written on.
+    :ivar burn_in: fingerprint of the burn-in that this system has passed; empty for none.
     """
 
     owner: str
@@ -39,10 +40,12 @@ class Marker:
     state: MarkerState
     wipe: bool
     machine_id: str
+    burn_in: str = ""
 
     def to_json(self) -> str:
         """The file's text: sorted, one key a line."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+        members = {key: value for key, value in asdict(self).items() if key != "burn_in" or value}
+        return json.dumps({"format": _FORMAT, **members}, indent=1, sort_keys=True) + "\n"
 
 
 def read_marker(ssh: Ssh) -> Marker | None:
@@ -84,6 +87,7 @@ def parse_marker(content: bytes, *, host: str) -> Marker:
             state=MarkerState(data["state"]),
             wipe=wipe,
             machine_id=str(data["machine_id"]),
+            burn_in=str(data.get("burn_in", "")),
         )
     except (ValueError, KeyError) as error:
         cause = f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -7,11 +7,25 @@ from enum import Enum
 
 from metal.errors import HostError, HostFault
 from metal.host.clock import Skew
+from metal.host.expect import differences
 from metal.host.facts import Facts
 from metal.host.marker import MARKER_PATH, Marker, MarkerState
 from metal.host.wish import ReadyReport, ReadyWish
+from metal.plan import identity
 
-__all__ = ["BootState", "Claim", "boot_state", "check_identity", "claim", "prove_new_life", "released", "shortfalls"]
+__all__ = [
+    "BootState",
+    "Claim",
+    "boot_state",
+    "check_identity",
+    "claim",
+    "clock_lacks",
+    "other_metal",
+    "prove_new_life",
+    "refuse_other_metal",
+    "released",
+    "shortfalls",
+]
 
 
 class BootState(Enum):
@@ -62,8 +76,32 @@ def check_identity(wish: ReadyWish, facts: Facts) -> None:
         )
 
 
+def other_metal(wish: ReadyWish, facts: Facts) -> tuple[str, ...]:
+    """How the machine contradicts what this life has shown of it until now; empty where it does not, or is new."""
+    seen = {"serial": facts.serial or "", "uuid": facts.uuid or "", "macs": [nic.mac for nic in facts.nics]}
+    return identity.differences(wish.known, seen)
+
+
+def refuse_other_metal(wish: ReadyWish, facts: Facts) -> None:
+    """Insist that a life goes on on the metal that it began on: a disk that was put into another chassis does not.
+
+    :raises HostError: NOT_OURS, naming every difference.
+    """
+    changed = other_metal(wish, facts)
+    if changed:
+        raise HostError(
+            "its system runs on other metal than before",
+            fault=HostFault.NOT_OURS,
+            host=wish.host,
+            tried=["serial, uuid and MACs against those that this life has shown"],
+            seen="; ".join(changed),
+            next_step="if its disks or board were moved on purpose, `override: [identity]` of its cluster takes it as "
+            "it is, and a raised generation installs it anew; else correct address or cabling",
+        )
+
+
 def shortfalls(wish: ReadyWish, facts: Facts, skew: Skew) -> tuple[str, ...]:
-    """What the host lacks to be ready, one line each: release, processors, memory, clock."""
+    """What the host lacks to be ready, one line each: release, processors, memory, clock, what its pool expects."""
     lacking: list[str] = []
     if wish.os and not any(_release_fits(allowed, facts) for allowed in wish.os):
         lacking.append(f"its system is {facts.release}; allowed: {', '.join(wish.os)}")
@@ -71,9 +109,18 @@ def shortfalls(wish: ReadyWish, facts: Facts, skew: Skew) -> tuple[str, ...]:
         lacking.append(f"it has {facts.cpus} processors; at least {wish.cpus}")
     if facts.memory < wish.memory:
         lacking.append(f"it has {facts.memory // 2**20} MiB of memory; at least {wish.memory // 2**20} MiB")
+    clock = clock_lacks(wish, skew)
+    return (*lacking, *([clock] if clock else []), *differences(wish, facts))
+
+
+def clock_lacks(wish: ReadyWish, skew: Skew, *, in_step: bool = True) -> str:
+    """What is wrong with its clock; empty where nothing is.
+
+    :param in_step: a time service holds it in step, or nobody asked for that.
+    """
     if not skew.within(wish.clock_skew):
-        lacking.append(f"its clock is {skew}; at most {wish.clock_skew:g} s")
-    return tuple(lacking)
+        return f"its clock is {skew}; at most {wish.clock_skew:g} s"
+    return "" if in_step else "its clock is held in step by no time service (timedatectl: NTPSynchronized=no)"
 
 
 class Claim(Enum):
@@ -147,8 +194,8 @@ def claim(found: Marker | None, wish: ReadyWish, facts: Facts) -> tuple[Claim, M
                 "network boot again"
             ),
         )
-    # "At least n installs": a lowered number does not undo one.
-    marker = replace(marker, generation=max(installs, wish.generation))
+    # "At least n installs": a lowered number does not undo one. What its system has passed, it has passed.
+    marker = replace(marker, generation=max(installs, wish.generation), burn_in=found.burn_in if ours else "")
     if free:
         return Claim.TAKE_OVER, marker
     return (Claim.RESUME if found == marker else Claim.MOVED), marker

@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 from metal.errors import HostError, HostFault
 from metal.host import plan
-from metal.host.clock import measure_skew
+from metal.host.clock import Skew, in_step, measure_skew
+from metal.host.expect import hardware, met
 from metal.host.facts import Facts, observe_facts
+from metal.host.first_boot import await_booted, await_set_up
 from metal.host.marker import Marker, MarkerState, read_marker, write_marker
 from metal.host.packages import Packages
-from metal.host.plan import BootState, prove_new_life
+from metal.host.plan import prove_new_life
 from metal.host.rename import rename_system
-from metal.host.ssh import Ssh
+from metal.host.ssh import READ_ONLY_CURE, Ssh
 from metal.host.wish import ReadyReport, ReadySeen, ReadyWish
+from metal.plan.override import waives
+from metal.plan.quorum import Rule
 from metal.settings.access import Access
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS, Deadline, Pending, wait_until
@@ -37,7 +41,8 @@ def make_ready(
 ) -> ReadyReport:
     """Wait for the host, check all that makes it ready, and claim it; nothing is changed before that. Safe to repeat.
 
-    Waits `deadlines.boot` plus `deadlines.ssh` for a login, then `ready` for the boot to end, `packages` for the lock.
+    Waits `deadlines.boot` plus `deadlines.ssh` for a login, `packages` for the set-up of a first boot, `ready` for the
+    boot to end, `ready` for its clock, `packages` for the lock.
     With `access.host_key` None this is a first contact: what this process knew of the host's key is dropped, and the
     report tells the key seen.
 
@@ -52,16 +57,21 @@ def make_ready(
     site.ssh.forget(access.host)
     ssh = site.ssh.connect(access, deadline=site.run.deadline(limits.boot + limits.ssh), auth_grace=_AUTH_GRACE)
     _check_root(ssh)
-    deadline = site.run.deadline(limits.ready)
-    _wait_booted(ssh, deadline)
+    await_set_up(ssh, site.run.deadline(limits.packages))
+    await_booted(ssh, site.run.deadline(limits.ready))
     facts = observe_facts(ssh)
     plan.check_identity(wish, facts)
+    if waives(site.fleet.overrides_of(wish.host), Rule.IDENTITY):
+        for change in plan.other_metal(wish, facts):
+            site.run.progress(f"{wish.host}: identity overridden: {change}")
+    else:
+        plan.refuse_other_metal(wish, facts)
     # Before anything that takes long: a host that is not ours is told so at once.
     plan.claim(read_marker(ssh), wish, facts)
-    _check_enough(ssh, wish, facts)
+    _check_enough(ssh, wish, facts, site.run.deadline(limits.ready))
     Packages.for_host(ssh, facts).wait_free(site.run.deadline(limits.packages))
     kind, marker = plan.claim(read_marker(ssh), wish, facts)
-    report = _report(ssh, facts, marker)
+    report = _report(ssh, facts, marker, met(wish))
     if prove is not None:
         prove(report)
     if wish.was is not None:
@@ -72,12 +82,22 @@ def make_ready(
     return report
 
 
-def observe_ready(site: Site, access: Access, *, owner: str, timeout: float = LOOK_SECONDS) -> ReadySeen:
+def observe_ready(
+    site: Site,
+    access: Access,
+    *,
+    owner: str,
+    timeout: float = LOOK_SECONDS,
+    wish: ReadyWish | None = None,
+    burn_in: str = "",
+) -> ReadySeen:
     """One look at the host, bounded, without raising for one that is away: what it is now, or why that is unknown.
 
     :param access: with the host key that is known; without one, whatever key is shown is taken.
     :param owner: whose marker counts as ready.
     :param timeout: seconds until it counts as unreachable.
+    :param wish: what it has to be; None asks for nothing but the claim. Clock and package manager are not looked at.
+    :param burn_in: fingerprint of what it must have passed; empty for none.
     :raises Cancelled: the run was cancelled.
     """
     try:
@@ -91,7 +111,15 @@ def observe_ready(site: Site, access: Access, *, owner: str, timeout: float = LO
         return ReadySeen(None, "unclaimed", f"{access.host} answers and carries no marker of {owner}")
     if marker.owner != owner:
         return ReadySeen(None, f"claimed by {marker.owner}", f"{access.host} carries the marker of {marker.owner}")
-    return ReadySeen(_report(ssh, facts, marker), "ready")
+    if burn_in and marker.burn_in != burn_in:
+        return ReadySeen(None, "burn-in not passed", f"{access.host} has not passed its burn-in")
+    changed = plan.other_metal(wish, facts) if wish else ()
+    if changed:
+        return ReadySeen(None, "on other metal", f"{access.host}: {'; '.join(changed)}")
+    lacking = plan.shortfalls(wish, facts, Skew(0.0, 0.0)) if wish else ()
+    if lacking:
+        return ReadySeen(None, "not as expected", f"{access.host}: {'; '.join(lacking)}")
+    return ReadySeen(_report(ssh, facts, marker, met(wish) if wish else ()), "ready")
 
 
 def release_host(site: Site, access: Access, wish: ReadyWish, *, wipe: bool) -> bool:
@@ -124,60 +152,40 @@ def _check_root(ssh: Ssh) -> None:
     )
 
 
-def _wait_booted(ssh: Ssh, deadline: Deadline) -> None:
-    """Wait until systemd has nothing left to start; failed units are named and tolerated."""
-    host = ssh.access.host
+def _check_enough(ssh: Ssh, wish: ReadyWish, facts: Facts, deadline: Deadline) -> None:
+    """Only a clock is waited for: what a first boot sets last, and what nothing else can mend by itself."""
 
-    def probe() -> BootState | Pending:
-        try:
-            word = ssh.run(["systemctl", "is-system-running"], timeout=30, check=False).stdout.strip()
-        except HostError as error:
-            # A first boot may end in another one.
-            if error.fault in (HostFault.UNREACHABLE, HostFault.TIMEOUT):
-                return Pending(error.seen or error.what)
-            raise
-        state = plan.boot_state(word)
-        if state is BootState.BROKEN:
-            raise fail("the system finishes booting", f"systemd says {word!r}")
-        return state if state in (BootState.UP, BootState.DEGRADED) else Pending(_starting(ssh, word))
-
-    def fail(what: str, seen: str) -> HostError:
+    def fail(lacking: tuple[str, ...]) -> HostError:
         return HostError(
-            f"not so: {what}",
-            fault=HostFault.NOT_READY,
-            host=host,
-            tried=["systemctl is-system-running"],
-            seen=seen,
-            next_step="look at `systemctl list-jobs` and the console of the host, then run again",
-        )
-
-    state = wait_until("the system finishes booting", probe, deadline=deadline, fail=fail, interval=1, host=host)
-    if state is BootState.DEGRADED:
-        failed = ssh.run(["systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager"], check=False)
-        names = ", ".join(line.split()[0] for line in failed.stdout.splitlines() if line.strip()) or "none listed"
-        deadline.run.progress(f"{host}: booted with failed units, going on: {names}")
-
-
-def _starting(ssh: Ssh, word: str) -> str:
-    jobs = ssh.run(["systemctl", "list-jobs", "--no-legend", "--no-pager", "--plain"], check=False).stdout.splitlines()
-    units = [line.split()[1] for line in jobs if len(line.split()) >= 4 and line.split()[3] == "running"]
-    return f"systemd is {word or 'silent'}" + (f", starting {', '.join(units[:3])}" if units else "")
-
-
-def _check_enough(ssh: Ssh, wish: ReadyWish, facts: Facts) -> None:
-    lacking = plan.shortfalls(wish, facts, measure_skew(ssh))
-    if lacking:
-        raise HostError(
             "the host does not meet what ready asks for",
             fault=HostFault.NOT_READY,
             host=wish.host,
-            tried=["release, processors, memory, clock"],
+            tried=["release, processors, memory, clock, disks, network cards"],
             seen="; ".join(lacking),
-            next_step="correct the host (for its clock: time synchronisation), or `ready` in the settings",
+            next_step=READ_ONLY_CURE
+            if facts.read_only
+            else "correct the host (for its clock: time synchronisation), or `ready` in the settings",
         )
 
+    def clock() -> bool | Pending:
+        skew = measure_skew(ssh)
+        lacking = plan.clock_lacks(wish, skew, in_step=not wish.expect.time_sync or in_step(ssh))
+        return Pending(lacking) if lacking else True
 
-def _report(ssh: Ssh, facts: Facts, marker: Marker) -> ReadyReport:
+    lacking = plan.shortfalls(wish, facts, Skew(0.0, 0.0))
+    if lacking:
+        raise fail(plan.shortfalls(wish, facts, measure_skew(ssh)))
+    wait_until(
+        "its clock is right",
+        clock,
+        deadline=deadline,
+        fail=lambda what, seen: fail((seen,)),
+        interval=2,
+        host=wish.host,
+    )
+
+
+def _report(ssh: Ssh, facts: Facts, marker: Marker, asked: tuple[str, ...]) -> ReadyReport:
     return ReadyReport(
         host_key=ssh.host_key,
         machine_id=facts.machine_id,
@@ -191,4 +199,8 @@ def _report(ssh: Ssh, facts: Facts, marker: Marker) -> ReadyReport:
         uuid=facts.uuid,
         generation=marker.generation,
         life=marker.life,
+        macs=tuple(sorted(nic.mac for nic in facts.nics)),
+        hardware=hardware(facts),
+        burn_in=marker.burn_in,
+        met=asked,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from metal.settings.expectations import Expectations
 from metal.settings.fleet import Fleet, HostWish
 
 __all__ = ["ReadyReport", "ReadySeen", "ReadyWish"]
@@ -20,6 +21,8 @@ class ReadyWish:
     :ivar memory: bytes.
     :ivar serial, uuid, macs: the inventory's identity; what it does not give is not checked.
     :ivar was: the name under which we claimed it, where it gets another one now.
+    :ivar expect: what is asked beyond the floors.
+    :ivar known: serial, uuid and macs as this life has shown them; empty for a life that has not shown itself.
     """
 
     host: str
@@ -34,11 +37,13 @@ class ReadyWish:
     uuid: str | None = None
     macs: tuple[str, ...] = ()
     was: str | None = None
+    expect: Expectations = field(default=Expectations())
+    known: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, fleet: Fleet, host: HostWish) -> ReadyWish:
         """The wish for one host of a fleet."""
-        floors = fleet.ready
+        floors = host.ready
         return cls(
             host=host.name,
             owner=fleet.owner,
@@ -51,10 +56,12 @@ class ReadyWish:
             serial=host.serial,
             uuid=host.uuid,
             macs=tuple(host.macs),
+            expect=floors.expect,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "os": list(self.os), "macs": list(self.macs)}
+        plain = {"os": list(self.os), "macs": list(self.macs), "expect": self.expect.to_dict()}
+        return {**asdict(self), **plain, "known": dict(self.known)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ReadyWish:
@@ -71,6 +78,8 @@ class ReadyWish:
             serial=data.get("serial") or None,
             uuid=data.get("uuid") or None,
             macs=tuple(str(mac) for mac in data.get("macs") or ()),
+            expect=Expectations.from_dict(data.get("expect") or {}),
+            known=dict(data.get("known") or {}),
         )
 
 
@@ -82,6 +91,10 @@ class ReadyReport:
     :ivar os: `id-version`, as in the settings.
     :ivar memory: MiB.
     :ivar generation, life: of the marker on it.
+    :ivar macs: of its network cards, sorted.
+    :ivar hardware: as :func:`metal.host.expect.hardware`.
+    :ivar burn_in: what it has passed, as its marker says; empty for none.
+    :ivar met: what was asked of it and holds, in words; empty where nobody asked.
     """
 
     host_key: str
@@ -96,9 +109,18 @@ class ReadyReport:
     uuid: str | None
     generation: int
     life: str
+    macs: tuple[str, ...] = ()
+    hardware: Mapping[str, Any] = field(default_factory=dict)
+    burn_in: str = ""
+    met: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Which metal it is, in the form of :func:`metal.plan.identity.differences`."""
+        return {"serial": self.serial or "", "uuid": self.uuid or "", "macs": list(self.macs)}
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "macs": list(self.macs), "met": list(self.met)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ReadyReport:
@@ -116,6 +138,10 @@ class ReadyReport:
             uuid=data.get("uuid") or None,
             generation=int(data["generation"]),
             life=str(data["life"]),
+            macs=tuple(str(mac) for mac in data.get("macs") or ()),
+            hardware=dict(data.get("hardware") or {}),
+            burn_in=str(data.get("burn_in") or ""),
+            met=tuple(str(line) for line in data.get("met") or ()),
         )
 
 

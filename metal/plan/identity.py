@@ -54,17 +54,22 @@ def is_replaced(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     if not olds or int(news["generation"]) <= int(olds["generation"]):
         return False
     was, will = olds.get("bmc") or {}, news.get("bmc") or {}
-    moved = bool(was) and (was.get("address"), was.get("port")) != (will.get("address"), will.get("port"))
+    # Another port alone is another protocol of the same BMC where the protocol changed too.
+    keys = ("address",) if was.get("protocol") != will.get("protocol") else ("address", "port")
+    moved = bool(was) and any(was.get(key) != will.get(key) for key in keys)
+    moved = moved or bool(was.get("system") and will.get("system") and was["system"] != will["system"])
     return moved or bool(differences(olds.get("expect") or {}, news.get("expect") or {}))
 
 
 def other_bmc(known: str, seen: str, *, address: str) -> Refuse | None:
     """Refuse a BMC that belongs to another machine than before; one that gives no GUID cannot be told apart.
 
+    GUIDs of different protocols (Redfish's begins with its kind) are different numbers of one machine: nothing follows.
+
     :param known: GUID as of the last run, empty where it was not told.
     :param seen: GUID now, likewise.
     """
-    if not known or not seen or known == seen:
+    if not known or not seen or known == seen or known.rpartition(":")[0] != seen.rpartition(":")[0]:
         return None
     return Refuse(
         f"the BMC at {address} belongs to another machine than before (GUID {seen}, was {known})",

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from metal.settings.fleet import OnLeave
 
-__all__ = ["Leaving", "is_dissolving", "parting", "unseen", "wipes"]
+__all__ = ["SEEN_WRONG", "Leaving", "is_dissolving", "parting", "unseen", "wipes"]
 
 
 class Leaving(StrEnum):
@@ -33,13 +33,17 @@ def wipes(why: Leaving, *, on_leave: OnLeave, home: str, new_home: str | None) -
     return why is Leaving.NEW_LIFE and on_leave is OnLeave.REINSTALL and new_home is not None and home != new_home
 
 
+SEEN_WRONG = ("unclaimed", "burn-in not passed", "on other metal", "not as expected")
+"""What a look at a host's system finds wrong with it, in the words of `metal.host.ready.observe_ready`."""
+
+
 def unseen(host: str, condition: str, *, in_system: bool) -> str | None:
     """What to say of a host that the last refresh could not look into; None where an update follows from it anyway.
 
     :param condition: of a link's outputs.
     :param in_system: the link is in the host's system, not in its BMC.
     """
-    if condition == "unclaimed" or condition.startswith("claimed by "):
+    if condition in SEEN_WRONG or condition.startswith("claimed by "):
         return None
     if not in_system:
         return f"{host}: its BMC was not to be asked at the last refresh ({condition}); `pulumi refresh` looks again"

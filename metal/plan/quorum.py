@@ -217,6 +217,15 @@ def _voters(old: Membership | None, new: Membership, which: str, words: str) -> 
     if old is None or not before:
         return found
     going = frozenset(name for name in before if name not in wanted or _is_reinstalled(old, new, name))
+    gone = frozenset(name for name in wanted - before if new.members[name].down and not new.members[name].held)
+    if gone:
+        found.append(
+            Refusal(
+                Rule.QUORUM,
+                f"{_names(gone)} would get a vote among the {words} and is lost",
+                "name another host in its place",
+            )
+        )
     # One that is taken off hold, or put on it, in the same edit cannot be counted on.
     alive = frozenset(name for name in old.up(before) if name not in new.members or not new.members[name].down)
     departures = _departures(before, alive, going, wanted, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from metal.plan.burn_in import fingerprint
 from metal.plan.quorum import Member, Membership
 from metal.plan.waves import Group, Place, plan_waves
 from metal.settings.fleet import Fleet
@@ -18,7 +19,10 @@ def rolling(fleet: Fleet, cluster: str) -> dict[str, Any]:
     No pool is named: that a host moves between pools which ask for the same is no change.
     """
     docker, consul = fleet.docker, fleet.consul
+    burn_in = {host.name: fingerprint(host.ready.burn_in) for host in fleet.members(cluster) if host.ready.burn_in}
     return {
+        # Left out where there is none, so that a plan made before this key stays as it is.
+        **({"burn_in": burn_in} if burn_in else {}),
         "engine": {"package": docker.package, "version": docker.version, "daemon": dict(docker.daemon)},
         "consul": {"version": consul.version, "url": consul.url, "sha256": consul.sha256 or ""} if consul else {},
         "reboot": {host.name: host.reboot for host in fleet.members(cluster) if host.reboot},
@@ -72,9 +76,15 @@ def _disruptions(
     if before["consul"] != after["consul"]:
         was, will = (str(one["consul"].get("version", "none")) for one in (before, after))
         yield f"Consul agent restarts ({was if was == will else f'{was} to {will}'})", set(staying)
+    yield "burned in, unless they have passed it", _burned(before, after, staying)
     for label in sorted(set(after["reboot"].values())):
         asked = {name for name, one in after["reboot"].items() if one == label and name in staying}
         yield f"reboots ({label})", {name for name in asked if before["reboot"].get(name) != label}
+
+
+def _burned(before: Mapping[str, Any], after: Mapping[str, Any], staying: Mapping[str, Member]) -> set[str]:
+    passed, asked = before.get("burn_in", {}), after.get("burn_in", {})
+    return {name for name, one in asked.items() if name in staying and passed.get(name) != one}
 
 
 def _engine(was: Mapping[str, Any], will: Mapping[str, Any]) -> str:

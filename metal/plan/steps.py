@@ -139,8 +139,10 @@ class _Walk:
 
         voters = [name for name in leaves if self._votes_before(name)]
         yield from self._one_by_one(Kind.LEAVE, [name for name in voters if before[name].down])
+        falls = [name for name in there if self._lost(name)]
+        yield from self._one_by_one(Kind.FALL, [name for name in falls if self._down(name)])
         yield from self._one_by_one(Kind.REINSTALL, [name for name in again if self._votes_before(name)])
-        yield from self._one_by_one(Kind.FALL, [name for name in there if self._lost(name)])
+        yield from self._one_by_one(Kind.FALL, [name for name in falls if not self._down(name)])
         yield from self._one_by_one(Kind.LEAVE, [name for name in voters if not before[name].down])
 
         yield from self._together(Kind.REINSTALL, [name for name in fresh if not self._votes_after(name)])
@@ -166,6 +168,8 @@ class _Walk:
     def _move(self, kind: Kind, name: str) -> set[Vote]:
         """Change who votes up to the step's narrowest moment; the groups that were touched."""
         if kind in (Kind.JOIN, Kind.RISE):
+            # Nobody gets a vote without being there: one that was down is back by now.
+            self.renewed.add(name)
             return self._gain(name, self._votes_after(name))
         going = self._lost(name) if kind is Kind.FALL else self._votes_before(name)
         for vote in going:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ __all__ = ["Access", "BmcAddress", "BmcProtocol", "Jump"]
 class BmcProtocol(StrEnum):
     IPMI = "ipmi"
     REDFISH = "redfish"
+    AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,14 @@ class BmcAddress:
     """Where one BMC is found.
 
     :ivar host: inventory name of the host it belongs to.
+    :ivar port: of its protocol; with `auto` that of IPMI.
     :ivar credentials: profile name of user and password; never the password.
+    :ivar redfish_port: that of Redfish with `auto`.
+    :ivar fingerprint: `sha256:` and 64 digits: the one certificate that is taken; empty asks an authority.
+    :ivar ca: PEM file of that authority, from the project's folder; empty for the system's own ones.
+    :ivar plain_http: Redfish without TLS.
+    :ivar system: Id of the host's system where one BMC has several; empty where it has one, or where it follows from
+        `serial` or `uuid`.
     """
 
     host: str
@@ -95,9 +103,30 @@ class BmcAddress:
     port: int
     protocol: BmcProtocol
     credentials: str
+    redfish_port: int = 443
+    fingerprint: str = ""
+    ca: str = ""
+    plain_http: bool = False
+    system: str = ""
+    serial: str = ""
+    uuid: str = ""
+
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """What two hosts never share."""
+        return self.address, self.port, self.system
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "protocol": self.protocol.value}
+        """What has its default is left out, so that a BMC made before there was such a key stays as it is."""
+        required = {
+            "host": self.host,
+            "address": self.address,
+            "port": self.port,
+            "protocol": self.protocol.value,
+            "credentials": self.credentials,
+        }
+        extra = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in required}
+        return required | {name: value for name, value in extra.items() if value != _DEFAULTS[name]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> BmcAddress:
@@ -108,4 +137,8 @@ class BmcAddress:
             port=int(data["port"]),
             protocol=BmcProtocol(data["protocol"]),
             credentials=str(data["credentials"]),
+            **{name: type(value)(data[name]) for name, value in _DEFAULTS.items() if data.get(name) is not None},
         )
+
+
+_DEFAULTS: dict[str, Any] = {item.name: item.default for item in fields(BmcAddress) if item.default is not MISSING}

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from metal.settings.adopted import check_availability, check_external, check_kept, needs_binary
+from metal.settings.chassis import chassis_settings, restores_on
 from metal.settings.fleet import ManagerDriver, OnLeave, PowerWish, Purpose
 from metal.settings.fleet_model import ClusterModel, PoolModel
 from metal.settings.intent import Intent
@@ -135,8 +136,13 @@ def _check_metal(
         asked = [f"generation: {generation}"] if generation else []
         asked += ["power: off"] if pool.power is PowerWish.OFF else []
         asked += [f"{key}: {value}" for key, value in leaving.items() if value is not OnLeave.KEEP]
+        asked += chassis_settings(pool, wish)
         for what in asked:
             problems.add(path, f"has no BMC, which {what} needs", "a host with a BMC", value=host)
+    if pool.power is PowerWish.OFF and restores_on(pool, wish):
+        problems.add(
+            path, "is wanted off, and power_restore: on would start it", "power_restore: off or previous", value=host
+        )
     if generation == 0:
         for key, value in leaving.items():
             if value is OnLeave.REINSTALL:

@@ -36,7 +36,7 @@ def claimed_twice(stacks: Mapping[str, Fleet]) -> tuple[str, ...]:
 def _traits(host: HostWish) -> Iterator[tuple[str, Hashable]]:
     yield "address", (host.access.address, host.access.jump)
     if host.bmc:
-        yield "BMC", (host.bmc.address, host.bmc.port)
+        yield "BMC", host.bmc.place
     if host.serial:
         yield "serial", host.serial.lower()
     if host.uuid:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from metal.settings.access import Access, BmcAddress
+from metal.settings.expectations import BurnIn, Expectations
 from metal.settings.external import ExternalConsul
 
 __all__ = [
@@ -24,11 +25,13 @@ __all__ = [
     "HostFacts",
     "HostWish",
     "Identity",
+    "LastingBoot",
     "Limits",
     "ManagerDriver",
     "ManagerWish",
     "OnLeave",
     "OnStuck",
+    "PowerRestore",
     "PowerWish",
     "Purpose",
     "ReadyFloors",
@@ -52,6 +55,22 @@ class Purpose(StrEnum):
 class PowerWish(StrEnum):
     ON = "on"
     OFF = "off"
+
+
+class PowerRestore(StrEnum):
+    """What a chassis does when mains power returns: stay off, go back to what it was, come on."""
+
+    OFF = "off"
+    PREVIOUS = "previous"
+    ON = "on"
+
+
+class LastingBoot(StrEnum):
+    """What a chassis boots when nobody says otherwise for one boot; DEFAULT is the order of its firmware."""
+
+    DEFAULT = "default"
+    DISK = "disk"
+    PXE = "pxe"
 
 
 class OnLeave(StrEnum):
@@ -145,17 +164,22 @@ class Deadlines:
 
 @dataclass(frozen=True)
 class ReadyFloors:
-    """What a host must have at least to count as ready.
+    """What a host must be to count as ready.
 
     :ivar os: allowed releases as `id-version` of os-release ("debian-12"); empty allows any supported one.
     :ivar clock_skew: seconds between the host's clock and ours.
-    :ivar memory: bytes.
+    :ivar cpus: at least.
+    :ivar memory: bytes that the kernel has, at least.
+    :ivar expect: what is asked beyond these floors.
+    :ivar burn_in: what it must pass once, before anything is put on it.
     """
 
     os: tuple[str, ...] = ()
     clock_skew: float = 5
     cpus: int = 1
     memory: int = 512 * 1024 * 1024
+    expect: Expectations = field(default=Expectations())
+    burn_in: BurnIn | None = None
 
 
 @dataclass(frozen=True)
@@ -321,6 +345,9 @@ class HostWish(HostFacts):
     :ivar engine: ours, or kept as it runs.
     :ivar pool_on_stuck: what its pool says of a drain that gets stuck.
     :ivar reboot: a label; the host is rebooted once for each new one. Empty for none.
+    :ivar ready: the fleet's, with what its pool says instead.
+    :ivar power_restore: set through its BMC; None leaves it as it is.
+    :ivar boot_device: what it lastingly boots, likewise set through its BMC.
     """
 
     generation: int
@@ -339,6 +366,9 @@ class HostWish(HostFacts):
     availability: Availability = Availability.ACTIVE
     reboot: str = ""
     pool_on_stuck: OnStuck = field(default=OnStuck.WAIT, kw_only=True)
+    ready: ReadyFloors = field(default=ReadyFloors(), kw_only=True)
+    power_restore: PowerRestore | None = field(default=None, kw_only=True)
+    boot_device: LastingBoot = field(default=LastingBoot.DEFAULT, kw_only=True)
 
     @property
     def life(self) -> str:

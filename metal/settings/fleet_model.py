@@ -13,15 +13,18 @@ from metal.settings.fleet import (
     Availability,
     DestroyRule,
     EngineRule,
+    LastingBoot,
     ManagerDriver,
     OnLeave,
     OnStuck,
+    PowerRestore,
     PowerWish,
     Purpose,
 )
 from metal.settings.inventory_model import Model
 from metal.settings.overrides import OVERRIDES
 from metal.settings.problems import problem
+from metal.settings.ready_model import ReadyModel
 from metal.settings.values import (
     Address,
     Cidr,
@@ -34,7 +37,6 @@ from metal.settings.values import (
     Positive,
     Profile,
     Reason,
-    Size,
     is_private,
     word_of_switch,
 )
@@ -75,12 +77,6 @@ def _sha256(value: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", value):
         raise problem("is not a SHA-256", "64 hexadecimal digits")
     return value.lower()
-
-
-def _release(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*-\d+(\.\d+)*", value):
-        raise problem("is not a release", "id and version of os-release, like debian-12 or rocky-9.4")
-    return value
 
 
 def _datacenter(value: str) -> str:
@@ -161,13 +157,6 @@ class DeadlinesModel(Model):
     evict: Duration = 60
 
 
-class ReadyModel(Model):
-    os: list[Annotated[str, AfterValidator(_release)]] = Field(default_factory=list)
-    clock_skew: Duration = 5
-    cpus: Positive = 1
-    memory: Size = 512 * 1024 * 1024
-
-
 class DockerModel(Model):
     package: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$")] = "docker.io"
     version: Annotated[str, AfterValidator(_glob)] = "*"
@@ -182,6 +171,8 @@ class HostIntent(Model):
     labels: Labels = Field(default_factory=dict)
     evict: Flag = False
     on_stuck: OnStuck | None = None
+    power_restore: Annotated[PowerRestore, BeforeValidator(word_of_switch)] | None = None
+    boot_device: LastingBoot | None = None
 
 
 def _api(value: str) -> str:
@@ -273,6 +264,11 @@ class PoolModel(Model):
     engine: EngineRule = Field(default=EngineRule.MANAGED, description="keep: the engine is left as it runs")
     availability: Availability = Field(default=Availability.ACTIVE, description="of the pool's swarm nodes")
     on_stuck: OnStuck = OnStuck.WAIT
+    ready: ReadyModel | None = Field(default=None, description="keys that take the place of the fleet's")
+    power_restore: Annotated[PowerRestore, BeforeValidator(word_of_switch)] | None = Field(
+        default=None, description="what the host does when mains power returns; left alone where not given"
+    )
+    boot_device: LastingBoot = Field(default=LastingBoot.DEFAULT, description="what lastingly boots first")
 
 
 class FleetModel(Model):

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from metal.settings.access import Access, BmcAddress, BmcProtocol, Jump
+from metal.settings.access import Access, Jump
+from metal.settings.bmc import read_bmc
 from metal.settings.documents import read_yaml
 from metal.settings.entries import read_entries, read_section
 from metal.settings.fleet import HostFacts
-from metal.settings.inventory_model import Defaults, HostModel, InventoryModel, JumpModel
+from metal.settings.inventory_model import Defaults, HostModel, InventoryModel, JumpModel, RackModel
 from metal.settings.problems import Problems
+from metal.settings.racks import bmc_defaults, read_racks
 from metal.settings.renames import check_former_names
 
 __all__ = ["Inventory", "read_inventory"]
 
 T = TypeVar("T")
-
-_BMC_PORTS = {BmcProtocol.IPMI: 623, BmcProtocol.REDFISH: 443}
 
 
 @dataclass
@@ -41,6 +41,7 @@ class _Part:
     file: str
     defaults: Defaults
     hosts: dict[str, HostModel]
+    racks: dict[str, RackModel]
 
 
 def read_inventory(names: Iterable[str], root: Path, problems: Problems) -> Inventory:
@@ -50,7 +51,7 @@ def read_inventory(names: Iterable[str], root: Path, problems: Problems) -> Inve
     parts = [part for name in names if (part := _read(name, root, inventory, jumps, problems))]
     for part in parts:
         for name, host in part.hosts.items():
-            facts = _resolve(name, host, part, jumps, problems, all_known=inventory.complete)
+            facts = _resolve(name, host, part, jumps, root, problems, all_known=inventory.complete)
             if facts:
                 inventory.facts[name] = facts
     _refuse_repeats(inventory, problems)
@@ -84,11 +85,19 @@ def _read(
         if entry:
             hosts[host] = entry
     defaults = read_section(Defaults, data, ("defaults",), problems, name)
-    return _Part(name, defaults, hosts) if defaults else None
+    racks = read_racks(data, problems, name)
+    return _Part(name, defaults, hosts, racks) if defaults else None
 
 
 def _resolve(
-    name: str, host: HostModel, part: _Part, jumps: dict[str, Jump | None], problems: Problems, *, all_known: bool
+    name: str,
+    host: HostModel,
+    part: _Part,
+    jumps: dict[str, Jump | None],
+    root: Path,
+    problems: Problems,
+    *,
+    all_known: bool,
 ) -> HostFacts | None:
     """One host with its file's defaults; None when it is not sound.
 
@@ -117,7 +126,9 @@ def _resolve(
         host_key=host.host_key,
         jump=jumps.get(jump_name) if jump_name else None,
     )
-    bmc = _bmc(name, host, part, problems)
+    bmc = read_bmc(
+        name, host, bmc_defaults(part.racks.get(host.rack or ""), part.defaults.bmc), root, problems, part.file
+    )
     if host.hold and host.lost:
         problems.add(("hosts", name), "is on hold and lost at once", "one of the two", file=part.file)
     if host.evict and not host.hold:
@@ -141,30 +152,11 @@ def _resolve(
     )
 
 
-def _bmc(name: str, host: HostModel, part: _Part, problems: Problems) -> BmcAddress | None:
-    own, common = host.bmc, part.defaults.bmc
-    if own.absent or own.address is None:
-        return None
-    protocol = own.protocol or common.protocol or BmcProtocol.IPMI
-    # A default port belongs to the default protocol.
-    inherited = common.port if protocol is (common.protocol or BmcProtocol.IPMI) else None
-    credentials = own.credentials or common.credentials
-    if credentials is None:
-        problems.add(
-            ("hosts", name, "bmc"),
-            "has no credentials",
-            "credentials: <profile> here or in defaults.bmc",
-            file=part.file,
-        )
-        return None
-    return BmcAddress(name, own.address, _first(own.port, inherited, _BMC_PORTS[protocol]), protocol, credentials)
-
-
 def _refuse_repeats(inventory: Inventory, problems: Problems) -> None:
     """What must be one host's alone."""
     unique: dict[str, Callable[[HostFacts], Iterable[Hashable]]] = {
         "address": lambda host: [(host.access.address, host.access.jump)],
-        "bmc": lambda host: [(host.bmc.address, host.bmc.port)] if host.bmc else [],
+        "bmc": lambda host: [host.bmc.place] if host.bmc else [],
         "serial": lambda host: [host.serial] if host.serial else [],
         "uuid": lambda host: [host.uuid] if host.uuid else [],
         "macs": lambda host: host.macs,

@@ -10,9 +10,32 @@ from pydantic_core import CoreSchema
 
 from metal.settings.access import BmcProtocol
 from metal.settings.problems import problem
-from metal.settings.values import Address, Endpoint, Flag, HostKey, Mac, Name, Port, Profile, Reason, Text, Uuid
+from metal.settings.values import (
+    Address,
+    Endpoint,
+    Fingerprint,
+    Flag,
+    HostKey,
+    Mac,
+    Name,
+    Port,
+    Profile,
+    Reason,
+    Text,
+    Uuid,
+)
 
-__all__ = ["BmcDefaults", "BmcModel", "Defaults", "HostModel", "InventoryModel", "JumpModel", "Model", "SshModel"]
+__all__ = [
+    "BmcDefaults",
+    "BmcModel",
+    "Defaults",
+    "HostModel",
+    "InventoryModel",
+    "JumpModel",
+    "Model",
+    "RackModel",
+    "SshModel",
+]
 
 _NO_BMC = "none"
 
@@ -37,12 +60,17 @@ class BmcDefaults(Model):
     protocol: BmcProtocol | None = None
     port: Port | None = None
     credentials: Profile | None = None
+    redfish_port: Port | None = None
+    ca: Text | None = None
+    plain_http: Flag | None = None
 
 
 class BmcModel(BmcDefaults):
     """An address alone may stand for the map; `none` for a host without a BMC."""
 
     address: Endpoint | None = None
+    fingerprint: Fingerprint | None = None
+    system: Text | None = None
     absent: Flag = Field(default=False, exclude=True)
 
     @model_validator(mode="before")
@@ -81,6 +109,12 @@ class Defaults(Model):
     blank: Flag = False
 
 
+class RackModel(Model):
+    """For every host of the same file that stands in this rack and does not say otherwise."""
+
+    bmc: BmcDefaults = BmcDefaults()
+
+
 class HostModel(Model):
     address: Address
     bmc: BmcModel
@@ -102,5 +136,6 @@ class InventoryModel(Model):
     """Facts about servers, shared by every stack that names this file."""
 
     defaults: Defaults = Defaults()
+    racks: dict[Text, RackModel] = {}
     jumps: dict[Name, JumpModel] = {}
     hosts: dict[Name, HostModel] = {}

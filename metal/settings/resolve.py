@@ -22,7 +22,6 @@ from metal.settings.fleet import (
     ManagerDriver,
     ManagerWish,
     Purpose,
-    ReadyFloors,
     SwarmWish,
 )
 from metal.settings.fleet_model import (
@@ -35,6 +34,7 @@ from metal.settings.fleet_model import (
 )
 from metal.settings.intent import Intent
 from metal.settings.inventory import Inventory
+from metal.settings.ready_model import resolve_ready
 
 __all__ = ["resolve"]
 
@@ -57,7 +57,7 @@ def resolve(intent: Intent, inventory: Inventory, owner: str) -> Fleet:
         clusters=clusters,
         limits=limits,
         deadlines=Deadlines(**_sure(intent.deadlines).model_dump()),
-        ready=ReadyFloors(tuple(ready.os), ready.clock_skew, ready.cpus, ready.memory),
+        ready=resolve_ready(ready),
         docker=DockerWish(**_sure(intent.docker).model_dump()),
         consul=_artifact(intent.consul) if intent.consul else None,
         unmanaged={
@@ -124,6 +124,9 @@ def _host(
         availability=pool.availability,
         pool_on_stuck=pool.on_stuck,
         reboot=pool.reboot or "",
+        ready=resolve_ready(_sure(intent.ready), pool.ready),
+        power_restore=own.power_restore or pool.power_restore,
+        boot_device=own.boot_device or pool.boot_device,
     )
 
 

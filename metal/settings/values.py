@@ -19,6 +19,7 @@ __all__ = [
     "Cidr",
     "Duration",
     "Endpoint",
+    "Fingerprint",
     "Flag",
     "HostKey",
     "LabelKey",
@@ -34,6 +35,7 @@ __all__ = [
     "Text",
     "Uuid",
     "is_private",
+    "size_of",
     "word_of_switch",
 ]
 
@@ -148,6 +150,16 @@ def _host_key(value: str) -> str:
     return f"{kind} {blob}"
 
 
+def _fingerprint(value: str) -> str:
+    kind, _, digits = value.strip().rpartition("sha256:") if "sha256:" in value else ("", "", "")
+    digits = digits.replace(":", "").lower()
+    if kind or not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise problem(
+            "is not a certificate's fingerprint", "sha256: and 64 hexadecimal digits, with or without colons between"
+        )
+    return f"sha256:{digits}"
+
+
 def _duration(value: Any) -> Any:
     allowed = "seconds above 0, or text like 90s, 5m, 1h30m"
     if isinstance(value, str) and value and re.fullmatch(_DURATION, value):
@@ -160,7 +172,11 @@ def _duration(value: Any) -> Any:
     return float(value)
 
 
-def _size(value: Any) -> Any:
+def size_of(value: Any) -> int:
+    """Bytes of a size as a user writes it.
+
+    :raises PydanticCustomError: it is none.
+    """
     if isinstance(value, str) and (match := re.fullmatch(_SIZE, value)):
         size = float(match[1]) * _UNITS[match[2].upper()]
         value = int(size) if size <= _LARGEST else _LARGEST + 1
@@ -215,6 +231,9 @@ Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "
 Mac = Annotated[str, AfterValidator(_mac)]
 Uuid = Annotated[str, AfterValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 HostKey = Annotated[str, AfterValidator(_host_key)]
+Fingerprint = Annotated[
+    str, AfterValidator(_fingerprint), WithJsonSchema({"type": "string", "pattern": "^sha256:[0-9A-Fa-f:]{64,95}$"})
+]
 Flag = Annotated[bool, Strict()]
 Natural = Annotated[int, Strict(), Field(ge=0, le=_MOST)]
 Positive = Annotated[int, Strict(), Field(ge=1, le=_MOST)]
@@ -228,6 +247,6 @@ Duration = Annotated[
 ]
 Size = Annotated[
     int,
-    BeforeValidator(_size),
+    BeforeValidator(size_of),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{_SIZE}$"}]}),
 ]

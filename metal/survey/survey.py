@@ -15,7 +15,8 @@ from metal.cluster.swarm.roster import read_swarm
 from metal.cluster.swarm.view import Node
 from metal.errors import Cancelled, MetalError
 from metal.host.ready import observe_ready
-from metal.host.wish import ReadySeen
+from metal.host.wish import ReadySeen, ReadyWish
+from metal.plan.burn_in import fingerprint
 from metal.settings.fleet import ClusterWish, HostWish, ManagerDriver, PowerWish
 from metal.site import Site
 from metal.survey.judge import NOT_ASKED, consul_word, engine_word, power_word, ready_word, swarm_word
@@ -78,7 +79,8 @@ def _ask_host(site: Site, host: HostWish) -> tuple[_Answer[str], ReadySeen | Non
     power: _Answer[str] = _try(lambda: read_power(site, bmc)) if bmc else _Answer()
     if host.power is PowerWish.OFF or power.value == "off":
         return power, None, _Answer(None, "is off")
-    ready = observe_ready(site, host.access, owner=site.fleet.owner)
+    wanted, passed = ReadyWish.of(site.fleet, host), fingerprint(host.ready.burn_in)
+    ready = observe_ready(site, host.access, owner=site.fleet.owner, wish=wanted, burn_in=passed)
     if ready.condition == "unreachable":
         return power, ready, _Answer(None, "the host does not answer")
     return power, ready, _try(lambda: observe_engine(site, host.access))

@@ -62,6 +62,7 @@ class Ending:
                 never.wait(1.0)
         else:
             select.select([handle], [], [])
+        runtime.note_orphaned()
         self.end()
 
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["at_exit", "cancel_event", "current_urn", "is_ours", "progress", "warn"]
+__all__ = ["at_exit", "cancel_event", "current_urn", "is_orphaned", "is_ours", "progress", "warn"]
 
 Teller = Callable[[str | None, str], bool]
 
 _cancelled = threading.Event()
+_orphaned = threading.Event()
 _urn: ContextVar[str | None] = ContextVar("urn", default=None)
 _cleanups: list[Callable[[], None]] = []
 _lock = threading.Lock()
@@ -27,6 +28,11 @@ _warner: Teller | None = None
 def cancel_event() -> threading.Event:
     """The event that is set when the engine cancels or the server has to end. Waits observe it."""
     return _cancelled
+
+
+def is_orphaned() -> bool:
+    """Whether the server ends because its engine died; False where somebody asked it to stop."""
+    return _orphaned.is_set()
 
 
 def current_urn() -> str | None:
@@ -61,6 +67,11 @@ def serve_with(teller: Teller, warner: Teller) -> None:
     """For the server only: say that this process is ours, and how progress and warnings reach the engine."""
     global _teller, _warner
     _teller, _warner = teller, warner
+
+
+def note_orphaned() -> None:
+    """For the server only: the engine has died."""
+    _orphaned.set()
 
 
 @contextmanager

@@ -15,8 +15,6 @@ from metal.waiting import Deadline, Pending, wait_until
 
 __all__ = ["Packages", "choose", "matches"]
 
-_CLOUD_INIT_SECONDS = 900.0
-
 
 class Packages(ABC):
     """Packages of one host. What is installed is pinned and does not start by itself."""
@@ -132,7 +130,7 @@ class Packages(ABC):
         wait_until(
             "the first boot's set-up ends",
             lambda: first_boot_ended(self.ssh),
-            deadline=deadline.within(_CLOUD_INIT_SECONDS),
+            deadline=deadline,
             fail=lambda what, seen: self._busy(what, seen, "look at `cloud-init status --long` on the host"),
             interval=2,
             host=host,

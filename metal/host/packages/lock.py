@@ -12,10 +12,14 @@ from metal.host.ssh import Ssh
 __all__ = ["lock_holder", "parse_holder"]
 
 # Arguments: lock files. dnf and yum lock by a file that holds the pid of whoever works, for as long as that process
-# lives; they keep no kernel lock on it. Prints `pid path command line` for each process that holds or wants one of
-# them. An inode number alone may be another file system's file, so the process must have the file open as well.
+# lives; they keep no kernel lock on it. Prints `pid path command line` for each process that holds one of them. Among
+# the processes with locks, the one is looked for that has the file open and a lock on just that descriptor: the inode
+# numbers in the list of locks may be another file system's, and on an overlay they are not those that `stat` shows.
 _SCRIPT = """
 holder() { printf '%s %s %s\\n' "$1" "$2" "$(tr '\\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | head -c 200)"; }
+pids=$(grep -v -- '->' /proc/locks | while read -r _ _ _ _ pid _; do
+  if [ "$pid" -gt 0 ] 2>/dev/null; then echo "$pid"; fi
+done | sort -u)
 for path; do
   [ -e "$path" ] || continue
   case "$path" in *.pid)
@@ -23,19 +27,15 @@ for path; do
     if [ -n "$pid" ] && [ -e "/proc/$pid/stat" ]; then holder "$pid" "$path"; fi
     continue
   esac
-  inode=$(stat -c %i -- "$path")
   real=$(readlink -f -- "$path")
-  while read -r _ _ _ _ pid where _; do
-    [ "${where##*:}" = "$inode" ] && [ "$pid" -gt 0 ] 2>/dev/null || continue
+  for pid in $pids; do
     for fd in "/proc/$pid/fd/"*; do
-      if [ "$(readlink -- "$fd" 2>/dev/null)" = "$real" ]; then
+      if [ "$(readlink -- "$fd" 2>/dev/null)" = "$real" ] && grep -q '^lock:' "/proc/$pid/fdinfo/${fd##*/}"; then
         holder "$pid" "$path"
         break
       fi
     done
-  done <<END
-$(grep -v -- '->' /proc/locks || true)
-END
+  done
 done
 """
 

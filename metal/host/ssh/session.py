@@ -18,10 +18,18 @@ from metal.host.ssh.process import OUTPUT_LIMIT, Completed, Overflow, Vanished, 
 from metal.settings.access import Access
 from metal.waiting import Run
 
-__all__ = ["Ssh"]
+__all__ = ["READ_ONLY_CURE", "Ssh"]
+
+READ_ONLY_CURE = (
+    "look at `dmesg` and `mount` on the host: a disk with errors is mounted so. Replace it and raise the host's "
+    "generation, or mount it for writing again (mount -o remount,rw /), then run again"
+)
+"""What to do about a file system that is read-only and should not be."""
 
 T = TypeVar("T")
 
+# In the C locale, which every command is run in.
+_READ_ONLY = "Read-only file system"
 _FILE_SECONDS = 120.0
 _TUNNEL_SECONDS = 10.0
 _TAIL_CHARACTERS = 2000
@@ -202,6 +210,15 @@ class Ssh:
             for name, text in (("stderr", done.stderr), ("stdout", done.stdout))
             if text.strip()
         )
+        if _READ_ONLY in said:
+            raise HostError(
+                "nothing can be written on it: its file system is read-only",
+                fault=HostFault.NOT_READY,
+                host=self.access.host,
+                tried=[shown],
+                seen=said,
+                next_step=READ_ONLY_CURE,
+            )
         raise HostError(
             f"a command ended with status {done.rc}",
             fault=HostFault.COMMAND,

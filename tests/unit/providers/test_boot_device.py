@@ -157,3 +157,19 @@ def test_a_raised_generation_with_a_bmc_elsewhere_is_other_metal(inputs) -> None
     moved = {**inputs["bmc"], "address": "10.9.0.77"}
     LINK.check(inputs, {**inputs, "generation": 2.0, "life": "g2", "bmc": moved})
     assert process._replaced == {"n1"}
+
+
+@pytest.mark.demand("U25")
+def test_a_lasting_device_that_is_wanted_is_kept_and_given_back(act, begin, inputs, born) -> None:
+    wanted = document()
+    wanted["pools"]["core"]["boot_device"] = "disk"
+    news = arriving(boot_device_inputs(begin(wanted).hosts["n1"], OWNER))
+    found = LINK.diff("x", born, news)
+    assert (found.changes, found.replaces) == (True, [])
+    keep = act("metal.chassis.boot.keep_boot", BootReport("disk", 1, "a1b2"))
+    outs = arriving(LINK.update("x", born, news).outs)
+    assert keep.call_args.args[1].boot_device == "disk"
+    assert not LINK.diff("x", outs, news).changes
+    act("metal.chassis.boot.lasting_device", "default")
+    assert LINK.diff("x", arriving(LINK.read("x", outs).outs), news).changes, "somebody took it away"
+    assert LINK.diff("x", outs, inputs).changes, "it is not wanted any more"

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 from pulumi.output import Unknown
 
-from components.inputs import host_ready_inputs
+from components.inputs import boot_device_inputs, host_ready_inputs, power_inputs
 from metal.host.wish import ReadyReport, ReadySeen, ReadyWish
+from metal.plan.burn_in import fingerprint
+from metal.settings.expectations import BurnIn
 from providers.host_ready import HostReadyProvider
 from tests.unit.providers.wire import arriving
 from tests.unit.small_fleet import document
@@ -112,3 +114,53 @@ def test_a_host_that_left_the_inventory_is_let_go_by_what_the_state_knows(act, b
     LINK.delete("x", {**born, "host": "n2"})
     assert (end.call_args.kwargs["bmc"], end.call_args.kwargs["lost"]) == (None, False)
     assert end.call_args.args[1].address == "10.0.0.1"
+
+
+def test_the_report_says_which_metal_it_is_what_was_asked_and_what_it_has_passed(act, begin) -> None:
+    wanted = document()
+    wanted["pools"]["core"]["ready"] = {
+        "cpus": {"exactly": 2},
+        "disks": [{"kind": "nvme"}],
+        "burn_in": {"command": "true", "deadline": "2h"},
+    }
+    fleet = begin(wanted)
+    inputs = arriving(host_ready_inputs(fleet.hosts["n1"], fleet, "n1/g1/power"))
+    metal = {"serial": "S1", "uuid": "", "macs": ["aa:bb:cc:00:00:01"]}
+    report = replace(
+        REPORT, serial="S1", macs=("aa:bb:cc:00:00:01",), hardware={"cpus": 2, "disks": ["1 x nvme 1 TB"]},
+        met=("processors exactly 2",),
+    )  # fmt: skip
+    life = act("metal.chassis.life.begin_life", report)
+    burn = act("metal.cluster.burn_in.ensure_burned_in", "0123456789ab")
+    outs = arriving(LINK.create(inputs).outs)
+    assert life.call_args.args[2] == ReadyWish.of(fleet, fleet.hosts["n1"])
+    assert life.call_args.args[2].expect.disks[0].kind == "nvme"
+    assert burn.call_args.args[2] == BurnIn("true", 7200)
+    assert burn.call_args.args[1].host_key == KEY
+    told = {"metal": metal, "hardware": {"cpus": 2.0, "disks": ["1 x nvme 1 TB"]}, "met": ["processors exactly 2"]}
+    assert outs["report"] == {**told, "burn_in": "0123456789ab"}
+    assert not LINK.diff("x", outs, inputs).changes
+
+    look = act("metal.host.ready.observe_ready", ReadySeen(replace(report, burn_in="0123456789ab"), "ready"))
+    assert LINK.read("x", outs).outs == outs
+    assert look.call_args.kwargs["wish"].known == metal
+    assert look.call_args.kwargs["burn_in"] == fingerprint(BurnIn("true", 1))
+    LINK.update("x", outs, inputs)
+    assert life.call_args.args[2].known == metal, "within a life the metal stays the same"
+
+
+@pytest.mark.parametrize("condition", ["burn-in not passed", "on other metal", "not as expected"])
+def test_what_is_not_as_it_must_be_any_more_is_drift(act, inputs, born, condition) -> None:
+    act("metal.host.ready.observe_ready", ReadySeen(None, condition, "why"))
+    seen = arriving(LINK.read("x", born).outs)
+    found = LINK.diff("x", seen, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+
+
+def test_a_plain_fleet_keeps_the_inputs_that_it_had(fleet) -> None:
+    inputs = host_ready_inputs(fleet.hosts["n1"], fleet, "n1/g1/power")
+    assert inputs["floors"] == {"os": [], "clock_skew": 5, "cpus": 1, "memory": 2**29}
+    assert "burn_in" not in inputs
+    assert not {"boot_device", "power_restore"} & {
+        *boot_device_inputs(fleet.hosts["n1"], fleet.owner), *power_inputs(fleet.hosts["n1"], fleet.owner, "x")
+    }  # fmt: skip

@@ -4,10 +4,10 @@ import pytest
 from pulumi.output import Unknown
 
 from components.inputs import power_inputs
-from metal.settings.fleet import OnLeave
+from metal.settings.fleet import OnLeave, PowerRestore
 from providers.power import PowerProvider
 from tests.unit.providers.wire import arriving
-from tests.unit.small_fleet import OWNER
+from tests.unit.small_fleet import OWNER, document
 
 LINK = PowerProvider()
 
@@ -76,3 +76,34 @@ def test_a_bmc_that_moved_switches_nothing(act, inputs, born) -> None:
     LINK.update("x", born, {**inputs, "on_leave": "off"})
     assert keep.call_args.kwargs == {"moved": False}
     reach.assert_not_called()
+
+
+def test_a_restore_policy_is_an_update_when_it_is_asked_for_and_drift_when_it_changed(act, begin) -> None:
+    wanted = document()
+    plain = arriving(power_inputs(begin(wanted).hosts["n1"], OWNER, "n1/g1"))
+    assert "power_restore" not in plain
+    act("metal.chassis.power.reach_power", "on")
+    born = arriving(LINK.create(plain).outs)
+    assert "restores" not in born
+
+    wanted["pools"]["core"]["power_restore"] = "previous"
+    inputs = arriving(power_inputs(begin(wanted).hosts["n1"], OWNER, "n1/g1"))
+    found = LINK.diff("x", born, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+    act("metal.chassis.power.keep_power", "on")
+    settle = act("metal.chassis.restore.settle_restore", "previous")
+    outs = arriving(LINK.update("x", born, inputs).outs)
+    assert settle.call_args.args[1].power_restore is PowerRestore.PREVIOUS
+    assert (outs["power_restore"], outs["restores"]) == ("previous", "previous")
+    assert not LINK.diff("x", outs, inputs).changes
+
+    act("metal.chassis.power.read_power", "on")
+    act("metal.chassis.restore.read_restore", "off")
+    seen = arriving(LINK.read("x", outs).outs)
+    assert seen == {**outs, "restores": "off"}
+    found = LINK.diff("x", seen, inputs)
+    assert (found.changes, found.replaces) == (True, [])
+
+    settle.return_value = None
+    assert LINK.diff("x", outs, plain).changes, "taken away"
+    assert "restores" not in LINK.update("x", outs, plain).outs

@@ -12,7 +12,7 @@ from metal.errors import BmcError, BmcFault
 from metal.host.marker import Marker, MarkerState
 from metal.plan.boot import MarkerSight
 from metal.settings.access import Access, BmcAddress, BmcProtocol
-from metal.settings.fleet import OnLeave, PowerWish
+from metal.settings.fleet import OnLeave, PowerRestore, PowerWish
 from metal.site import Deaths
 
 __all__ = ["ACCESS", "BMC", "GUID", "OWNER", "Machine", "Pools", "marker", "wish"]
@@ -41,6 +41,7 @@ class Machine:
     keeps_override: bool = False
     silent: bool = False
     guid: str = GUID
+    restore: PowerRestore | None = PowerRestore.OFF
     acts: list[str] = field(default_factory=list)
 
     def shows(self) -> Marker | MarkerSight:
@@ -89,6 +90,13 @@ class Session:
 
     def boot_device(self) -> BootDevice:
         return self._machine.device
+
+    def power_restore(self) -> PowerRestore | None:
+        return self._machine.restore
+
+    def set_power_restore(self, policy: PowerRestore) -> None:
+        self._machine.acts.append(f"restores {policy}")
+        self._machine.restore = policy
 
     def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
         self._machine.device = BootDevice(target, once, efi)

@@ -67,6 +67,7 @@ def test_a_silent_host_is_switched_off_and_waited_for_once(metal: Metal, tmp_pat
     assert reach_or_fence(here, here.access("n1")) == "ssh", "its next life is asked anew"
 
 
+@pytest.mark.demand("H7")
 @pytest.mark.parametrize("host", ["n1", "n5"])
 def test_without_a_bmc_that_obeys_nothing_is_proven(metal: Metal, tmp_path: Path, host: str) -> None:
     metal.bmc_error = BmcError("no answer", fault=BmcFault.TIMEOUT)

@@ -10,6 +10,7 @@ from metal.chassis.ledger import Entry
 from metal.chassis.life import begin_life, end_life
 from metal.errors import HostError, HostFault
 from metal.host.wish import ReadyReport, ReadyWish
+from metal.settings.fleet import LastingBoot
 from tests.unit.metal.chassis.machine import ACCESS, BMC, OWNER, wish
 
 READY = ReadyWish("n1", OWNER, 1, "g1", (), 5, 1, 2**29)
@@ -84,6 +85,13 @@ def test_an_override_that_the_bmc_kept_does_not_install_at_the_next_power_on(sit
     ledger.note_boot("n1", "g1", installing=True)
     begin_life(site, ACCESS, READY, ledger, wish())
     assert machine.device == BootDevice(BootTarget.DEFAULT)
+
+
+def test_what_boots_from_now_on_is_set_when_the_install_is_done(site, machine, ledger, ready) -> None:
+    ledger.note_boot("n1", "g1", installing=True)
+    machine.power = Power.ON
+    begin_life(site, ACCESS, READY, ledger, wish(boot_device=LastingBoot.DISK))
+    assert machine.device == BootDevice(BootTarget.DISK)
 
 
 def released(monkeypatch, error: HostError | None = None) -> None:

@@ -13,6 +13,7 @@ from tests.unit.metal.chassis.machine import BMC, marker, wish
 PXE_ONCE = BootDevice(BootTarget.PXE, once=True)
 
 
+@pytest.mark.demand("H6")
 @pytest.mark.parametrize(
     ("now", "armed", "wanted", "acts", "ends"),
     [
@@ -69,6 +70,7 @@ def test_a_host_is_given_back_as_the_settings_say(site, machine, what, acts) -> 
         assert machine.disk is MarkerSight.ABSENT
 
 
+@pytest.mark.demand("U18")
 def test_giving_back_a_host_with_a_silent_bmc_fails_unless_it_is_lost(site, machine) -> None:
     machine.silent = True
     with pytest.raises(BmcError):

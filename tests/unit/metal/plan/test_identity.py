@@ -58,3 +58,27 @@ def test_a_bmc_is_told_by_its_guid_where_it_has_one() -> None:
     refused = other_bmc("aa", "bb", address="10.9.0.1")
     assert refused
     assert "GUID bb, was aa" in refused.reason
+
+
+def test_guids_of_two_protocols_are_two_numbers_of_one_machine() -> None:
+    uuid = "uuid:4c4c4544-0042-4b10-8056-b7c04f4a3132"
+    assert other_bmc("a1b2", uuid, address="10.9.0.1") is None
+    assert other_bmc(uuid, uuid, address="10.9.0.1") is None
+    assert other_bmc(uuid, "serial:S1", address="10.9.0.1") is None
+    assert other_bmc(uuid, "uuid:00000000-0042-4b10-8056-b7c04f4a3132", address="10.9.0.1")
+
+
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"protocol": "redfish", "port": 443}, False),
+        ({"protocol": "auto"}, False),
+        ({"port": 624}, True),
+        ({"protocol": "redfish", "port": 443, "address": "10.9.0.2"}, True),
+        ({"system": "blade2"}, True),
+    ],
+)
+def test_another_protocol_of_the_same_bmc_is_no_other_metal(change, replaced) -> None:
+    was, will = link(serial="S1"), link(2, serial="S1")
+    bmc = {"address": "10.9.0.1", "port": 623, "protocol": "ipmi", "system": "blade1"}
+    assert is_replaced({**was, "bmc": bmc}, {**will, "bmc": {**bmc, **change}}) is replaced

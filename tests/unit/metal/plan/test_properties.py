@@ -191,7 +191,9 @@ def fleets(draw: st.DrawFn) -> Membership:
         manager, server = draw(st.booleans()), draw(st.booleans())
         down = held or draw(st.sampled_from([False, False, False, True]))
         rack = draw(st.sampled_from(["", "r1", "r2"]))
-        members[name] = Member(f"10.0.0.{name}", draw(st.integers(1, 2)), manager, server, False, down, held, rack)
+        members[name] = Member(
+            f"10.0.0.{name}", draw(st.integers(1, 2)), manager, server, False, down, held=held, rack=rack
+        )
     return Membership("blue", BIRTH, members)
 
 

@@ -12,6 +12,7 @@ from metal.errors import SettingsError
 from metal.settings.fleet import Deadlines, Fleet, Limits, PowerWish, Purpose, ReadyFloors, SwarmWish
 from metal.settings.fleet_model import DeadlinesModel, LimitsModel, ReadyModel, SwarmModel
 from metal.settings.load import load_fleet, load_stack_file
+from metal.settings.ready_model import resolve_ready
 from metal.settings.schema import KINDS, json_schema, schema_text
 
 ROOT = Path(__file__).parents[4]
@@ -59,8 +60,7 @@ def test_one_list_of_defaults(lab: Fleet) -> None:
     assert Deadlines(**DeadlinesModel().model_dump()) == Deadlines()
     assert Limits(**LimitsModel().model_dump()) == Limits()
     assert SwarmWish(**SwarmModel().model_dump()) == SwarmWish()
-    ready = ReadyModel()
-    assert ReadyFloors(tuple(ready.os), ready.clock_skew, ready.cpus, ready.memory) == ReadyFloors()
+    assert resolve_ready(ReadyModel()) == ReadyFloors()
 
 
 def test_the_whole_document_may_be_wrong_at_its_root(tmp_path: Path) -> None:

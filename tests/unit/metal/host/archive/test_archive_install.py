@@ -121,6 +121,7 @@ class TestInstalling:
          ("prefixed.zip", zip_of(RELEASE, before=b"#!/bin/sh\n")),
          ("folder.tar.gz", tar_of({"consul-1/LICENSE": b"terms", "consul-1/consul": PROGRAM})),
          ("dot.tgz", tar_of({"./consul": PROGRAM}))],
+        ids=lambda value: value if isinstance(value, str) else "archive",
     )  # fmt: skip
     def test_the_program_is_installed_once(
         self, ssh: Ssh, web: Web, stamps: Path, tmp_path: Path, name: str, content: bytes
@@ -183,6 +184,7 @@ class TestInstalling:
          ("a.tgz", b"no tar at all", "no tar.gz archive"), ("a.tgz", tar_of({"nomad": b"1"}), "has no member consul"),
          ("a.tgz", tar_of({"consul": b""}, kind=tarfile.SYMTYPE), "no plain file"),
          ("a.tgz", tar_of({"../consul": b"1"}), "path that no release has"), ("a.tgz", tar_of(RELEASE)[:-9], "broken")],
+        ids=lambda value: value if isinstance(value, str) else "archive",  # its time is in its bytes
     )  # fmt: skip
     def test_a_wrong_archive_is_told_and_leaves_everything_as_it_was(
         self, ssh: Ssh, web: Web, stamps: Path, tmp_path: Path, name: str, content: bytes, says: str

@@ -13,7 +13,7 @@ from metal.waiting import Run
 from tests.unit.metal.host.packages.replay import Replay, recorded
 
 
-@pytest.mark.demand("E4")
+@pytest.mark.demand("E4", "R7")
 @pytest.mark.parametrize(
     ("recording", "glob", "options", "version"),
     [("fresh", "20.10.*", {}, "3:20.10.24-3.el9"), ("in-place", "20.10.24*", {}, "3:20.10.24-3.el9"),

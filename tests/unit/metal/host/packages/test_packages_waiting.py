@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from metal.errors import HostError, HostFault
-from metal.host.packages import family
 from metal.host.packages.dnf import Dnf
 from metal.host.packages.first_boot import first_boot_ended, judge, parse_status
 from metal.host.packages.lock import lock_holder
@@ -17,6 +16,7 @@ from metal.waiting import Pending, Run
 from tests.unit.metal.host.packages.replay import Replay
 
 
+@pytest.mark.demand("U37")
 @pytest.mark.parametrize(
     ("status", "system", "ended"),
     [("running", "starting", False), ("running", "running", False), ("degraded running", "running", False),
@@ -48,12 +48,11 @@ def test_the_host_is_asked_for_both(tmp_path: Path) -> None:
     assert first_boot_ended(host.ssh) is True
 
 
-def test_a_first_boot_without_an_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_boot_without_an_end_is_named(tmp_path: Path) -> None:
     host = Replay.of("in-place", tmp_path)
     host.program("cloud-init", "#!/bin/sh\necho 'status: running'\n")
-    monkeypatch.setattr(family, "_CLOUD_INIT_SECONDS", 0.5)
     with pytest.raises(HostError, match="cloud-init: running") as caught:
-        Dnf(host.ssh).wait_free(Run().deadline(30))
+        Dnf(host.ssh).wait_free(Run().deadline(0.5))
     assert caught.value.fault is HostFault.TIMEOUT
     assert "cloud-init status --long" in str(caught.value)
 
@@ -82,6 +81,7 @@ def test_a_kernel_lock_counts_while_it_is_held(tmp_path: Path) -> None:
     assert lock_holder(host.ssh, [str(path)]) is None
 
 
+@pytest.mark.demand("U31", "U37")
 def test_the_holder_is_named_at_the_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Replay.of("in-place", tmp_path)
     lock = tmp_path / "rpmdb_lock.pid"

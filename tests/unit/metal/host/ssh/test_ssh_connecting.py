@@ -52,6 +52,7 @@ def test_forgetting_a_host_leaves_others_to_go_on_with_the_key_they_know(own: Ss
         assert [*done, held.run(["echo", "2"]).stdout] == ["1\n", "2\n"]
 
 
+@pytest.mark.demand("U38")
 def test_a_pinned_key_is_verified_and_a_mismatch_is_not_tried_again(own: Sshd, tmp_path: Path) -> None:
     other = make_key(tmp_path / "other")
     with SshPool(own.credentials()) as pool:
@@ -107,6 +108,7 @@ def test_a_key_that_arrives_late_is_accepted(own: Sshd) -> None:
     timer.join()
 
 
+@pytest.mark.demand("U38")
 def test_a_closed_port_is_dialled_until_the_deadline_and_then_named(own: Sshd) -> None:
     own.stop()
     lines: list[str] = []
@@ -121,6 +123,7 @@ def test_a_closed_port_is_dialled_until_the_deadline_and_then_named(own: Sshd) -
     assert all(line.startswith("h1: waiting: SSH answers") for line in lines)
 
 
+@pytest.mark.demand("U31", "U38")
 def test_a_port_that_accepts_and_says_nothing_ends_at_the_deadline(own: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, SshPool(own.credentials()) as pool:
         own.stop()
@@ -142,6 +145,7 @@ def test_a_cancel_ends_the_dialling(own: Sshd) -> None:
     assert time.monotonic() - started < 3
 
 
+@pytest.mark.demand("U38")
 def test_a_server_that_comes_late_is_reached(own: Sshd) -> None:
     own.stop()
     timer = threading.Timer(1.0, own.start)
