@@ -17,8 +17,11 @@ __all__ = ["app", "main"]
 _COMMANDS = (
     "adopt",
     "backup",
+    "bmc",
     "context",
     "demo",
+    "discover",
+    "doctor",
     "lab",
     "recover",
     "restore",

@@ -23,7 +23,7 @@ from metal.settings.problems import Problems
 from metal.site import Site
 from metal.waiting import Run
 
-__all__ = ["named_cluster", "open_stack", "site_of"]
+__all__ = ["named_cluster", "open_secrets", "open_stack", "project_folder", "site_of"]
 
 _PULUMI_SECONDS = 60
 
@@ -35,11 +35,8 @@ def open_stack(stack: str | None = None, *, root: Path | None = None) -> tuple[F
     :param root: the checkout; None takes the nearest folder upwards that has a Pulumi.yaml.
     :raises SettingsError: no project, no stack, wrong passphrase, or settings that are refused.
     """
-    folder = root or _project_folder(Path.cwd())
-    name = stack or _pulumi(folder, "stack", "--show-name").strip()
-    _refuse_torn(folder / f"Pulumi.{name.split('/')[-1]}.yaml")
-    answer = json.loads(_pulumi(folder, "config", "--json", "--show-secrets", "--stack", name))
-    config = {key: str(entry.get("value", "")) for key, entry in answer.items()}
+    folder = root or project_folder()
+    name, config = _config(folder, stack)
     if "metalswarm:fleet" not in config:
         raise SettingsError(
             ["metalswarm:fleet: is missing; allowed: the fleet document"],
@@ -61,8 +58,28 @@ def site_of(stack: str | None, cluster: str) -> Iterator[Site]:
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     fleet, credentials = open_stack(stack)
     named_cluster(fleet, cluster)
-    with Site.open(fleet, credentials, run) as site:
+    with Site.open(fleet, credentials, run, folder=project_folder()) as site:
         yield site
+
+
+def open_secrets(stack: str | None = None) -> Credentials:
+    """The secrets of one stack of the nearest project upwards, whatever its settings say.
+
+    :raises SettingsError: no project, no stack, or a wrong passphrase.
+    """
+    _, config = _config(project_folder(), stack)
+    return Credentials.from_config(config, os.environ)
+
+
+def _config(folder: Path, stack: str | None) -> tuple[str, dict[str, str]]:
+    """A stack's name and its configuration, secrets in plain.
+
+    :raises SettingsError: as :func:`open_stack`, but for the fleet's settings.
+    """
+    name = stack or _pulumi(folder, "stack", "--show-name").strip()
+    _refuse_torn(folder / f"Pulumi.{name.split('/')[-1]}.yaml")
+    answer = json.loads(_pulumi(folder, "config", "--json", "--show-secrets", "--stack", name))
+    return name, {key: str(entry.get("value", "")) for key, entry in answer.items()}
 
 
 def named_cluster(fleet: Fleet, name: str) -> ClusterWish:
@@ -80,7 +97,12 @@ def named_cluster(fleet: Fleet, name: str) -> ClusterWish:
     return found
 
 
-def _project_folder(start: Path) -> Path:
+def project_folder(start: Path | None = None) -> Path:
+    """The nearest folder upwards that has a Pulumi.yaml; from the present one where none is given.
+
+    :raises SettingsError: there is none.
+    """
+    start = start or Path.cwd()
     for folder in (start, *start.parents):
         if (folder / "Pulumi.yaml").exists():
             return folder

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from metal.survey.view import LAYERS, FleetSurvey, Word
 
-__all__ = ["app"]
+__all__ = ["app", "natural"]
 
 # What was changed by hand since the last run is not in the state, and a plain `up` compares with that.
 _NEXT = "next: pulumi refresh, which takes what is so into the state; then pulumi up, which mends it or says why not"
@@ -29,7 +29,7 @@ def status(
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Ask hosts, BMCs, Consul, the swarm and the container manager. Ends with 1 where one is not as wanted."""
-    from cli.stack import open_stack
+    from cli.stack import open_stack, project_folder
     from metal.site import Site
     from metal.survey import survey
     from metal.waiting import Run
@@ -37,7 +37,7 @@ def status(
     run = Run()
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     fleet, credentials = open_stack(stack)
-    with Site.open(fleet, credentials, run) as site:
+    with Site.open(fleet, credentials, run, folder=project_folder()) as site:
         found = survey(site)
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=2) + "\n")
@@ -51,7 +51,7 @@ def _print(found: FleetSurvey) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("host", "address", "purpose", *LAYERS):
         table.add_column(column)
-    hosts = sorted(found.hosts.items(), key=lambda item: _natural(item[0]))
+    hosts = sorted(found.hosts.items(), key=lambda item: natural(item[0]))
     for name, host in hosts:
         purpose = f"{host.purpose} {host.cluster}" if host.cluster else host.purpose
         table.add_row(name, host.address, purpose, *(_cell(getattr(host, layer)) for layer in LAYERS))
@@ -68,7 +68,7 @@ def _print(found: FleetSurvey) -> None:
         console.print(_NEXT, highlight=False, markup=False)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts n2 before n10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
 

@@ -26,6 +26,7 @@ DEAD = Voter("n2", manager=True, server=True, answers=False)
 @pytest.fixture(autouse=True)
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "Pulumi.yaml").touch()
     credentials = Credentials.from_config({"metalswarm:seed": base64.b64encode(SEED).decode()}, {})
     monkeypatch.setattr(cli.stack, "open_stack", lambda stack: (small_fleet(tmp_path), credentials))
 

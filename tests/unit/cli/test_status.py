@@ -27,7 +27,7 @@ def asked(monkeypatch):
 
     def answer(found: FleetSurvey) -> list[str | None]:
         monkeypatch.setattr(stack, "open_stack", lambda name: seen.append(name) or (None, None))
-        monkeypatch.setattr(site_module.Site, "open", lambda *args: contextlib.nullcontext("the site"))
+        monkeypatch.setattr(site_module.Site, "open", lambda *args, folder: contextlib.nullcontext("the site"))
         monkeypatch.setattr(survey, "survey", {"the site": found}.__getitem__)
         return seen
 
@@ -72,4 +72,4 @@ def test_help_asks_nobody_and_loads_no_client(monkeypatch) -> None:
 
 def test_hosts_are_shown_in_the_order_of_their_numbers():
     names = ["n10", "n2", "r1-2", "n1", "r1-10"]
-    assert sorted(names, key=status._natural) == ["n1", "n2", "n10", "r1-2", "r1-10"]
+    assert sorted(names, key=status.natural) == ["n1", "n2", "n10", "r1-2", "r1-10"]

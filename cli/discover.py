@@ -1,0 +1,149 @@
+"""`metalswarm discover RANGE...`: BMCs found in a range of addresses, and inventory entries for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metal.errors import SettingsError
+
+if TYPE_CHECKING:
+    from metal.discover import Discovery, Wish, Written
+    from metal.discover.match import Known, Match
+    from metal.settings.credentials import Credentials
+
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def discover(
+    ranges: Annotated[
+        list[str],
+        typer.Argument(metavar="RANGE...", help="10.9.1.0/24, 10.9.1.10-10.9.1.40, 10.9.1.10-40, or addresses."),
+    ],
+    credentials: Annotated[
+        str, typer.Option(help="Credential profile to log in with, once a BMC; without one nobody logs in.")
+    ] = "",
+    inventory: Annotated[
+        list[Path] | None, typer.Option(help="Inventory file whose machines are known; may be given again.")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Inventory file that new entries are added to; standard output without it.")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Change the addresses of known BMCs that have moved, in their files.")
+    ] = False,
+    hosts: Annotated[
+        str, typer.Option(help="Network of the hosts, where a host's address ends like that of its BMC.")
+    ] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port of IPMI.")] = 623,
+    redfish_port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port of Redfish; 0 to leave it out.")] = 443,
+    rate: Annotated[int, typer.Option(min=1, max=100000, help="Pings, and connections, begun a second.")] = 500,
+    patience: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds that the last pong is waited for.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as one JSON document.")] = False,
+    stack: Annotated[str | None, typer.Option(help="Stack whose secrets hold the profile.")] = None,
+) -> None:
+    """Find BMCs by ping and Redfish service root, see which machines they are, and write inventory entries.
+
+    Known machines are recognised by serial number or UUID, which takes --credentials. Changes nothing on any BMC. Ends
+    with 1 where something is left to be decided or a login failed, with 2 where the settings are wrong.
+    """
+    from metal.discover import Wish
+
+    wish = Wish(credentials, port, redfish_port, float(rate), patience)
+    files = list(dict.fromkeys([*(inventory or []), *([write] if write and write.exists() else [])]))
+    try:
+        found, written = _discover(ranges, wish, files, write, hosts=hosts, update=update, stack=stack)
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_dict() | {"names": dict(written.names)}, indent=2) + "\n")
+    elif write is None:
+        sys.stdout.write(written.texts.get(Path("-"), ""))
+    _tell(found, written, write)
+    if any(each.found.trouble or (each.asks and not _is_done(each, written)) for each in found.matches):
+        raise typer.Exit(1)
+
+
+def _discover(
+    ranges: list[str],
+    wish: Wish,
+    files: list[Path],
+    write: Path | None,
+    *,
+    hosts: str,
+    update: bool,
+    stack: str | None,
+) -> tuple[Discovery, Written]:
+    from metal.discover import discover, write_down
+    from metal.discover.entries import Scheme
+    from metal.discover.ranges import parse_ranges
+    from metal.waiting import Run
+
+    addresses = parse_ranges(ranges)
+    scheme = Scheme(hosts) if hosts else None
+    known = _known(files)
+    run = Run(progress=lambda line: typer.echo(line, err=True))
+    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    found = discover(addresses, wish, known=known, credentials=_credentials(wish.profile, stack), run=run)
+    return found, write_down(found, to=write, inventories=files, profile=wish.profile, hosts=scheme, update=update)
+
+
+def _known(files: list[Path]) -> tuple[Known, ...]:
+    from metal.discover.discover import known_hosts
+    from metal.settings.inventory import read_inventory
+    from metal.settings.problems import Problems
+
+    problems = Problems()
+    read = read_inventory([str(file) for file in files], Path(), problems)
+    problems.raise_if_any()
+    return known_hosts(read.facts, read.files)
+
+
+def _credentials(profile: str, stack: str | None) -> Credentials:
+    """From the environment, where it has the profile: a first inventory may come before the first stack."""
+    from cli.stack import open_secrets
+    from metal.settings.credentials import Credentials
+
+    variable = f"METALSWARM_BMC_{profile.upper().replace('-', '_')}"
+    if not profile or variable in os.environ or f"{variable}_FILE" in os.environ:
+        return Credentials.from_config({}, os.environ)
+    return open_secrets(stack)
+
+
+def _is_done(match: Match, written: Written) -> bool:
+    return match.known is not None and match.known.host in written.moved
+
+
+def _tell(found: Discovery, written: Written, write: Path | None) -> None:
+    from metal.discover.entries import described
+    from metal.discover.match import Verdict
+
+    for each in found.matches:
+        address = each.found.address
+        if each.verdict is Verdict.NEW and address not in written.names:
+            line = f"not written: no login: {each.found.trouble}"
+        elif each.verdict is Verdict.NEW:
+            line = f"new: {written.names[address]}: {'; '.join(described(each.found))}"
+        elif _is_done(each, written):
+            line = f"{each.words}; changed there"
+        elif each.verdict is Verdict.MOVED:
+            line = f"{each.words}; --update changes it there"
+        else:
+            line = each.words + (f"; no login: {each.found.trouble}" if each.found.trouble else "")
+        typer.echo(f"{address}: {line}", err=True)
+    new = len(written.names)
+    where = f", written to {write}" if write and new else ""
+    typer.echo(
+        f"{len(found.matches)} BMCs at {found.looked} addresses, {new} new{where}; {found.sent} pings were sent",
+        err=True,
+    )

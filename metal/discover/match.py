@@ -1,0 +1,173 @@
+"""Which machines of the inventory the found ones are: by serial number or UUID, never by address. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+from metal.discover.sight import Found, Machine
+
+__all__ = ["Known", "Match", "Verdict", "match"]
+
+
+class Verdict(StrEnum):
+    NEW = "new"
+    KNOWN = "known"
+    MOVED = "its BMC has another address"
+    AT_ADDRESS = "at the address of"
+    OTHER_MACHINE = "another machine"
+    TWIN = "the same machine"
+    UNCLEAR = "unclear"
+
+
+# Something for a person to decide, or to be told to do.
+_ASKS = (Verdict.MOVED, Verdict.OTHER_MACHINE, Verdict.TWIN, Verdict.UNCLEAR)
+
+
+@dataclass(frozen=True)
+class Known:
+    """One host of the inventory.
+
+    :ivar bmc: address as it stands there; empty for none.
+    :ivar bmc_addresses: what that address means, where it is a name.
+    """
+
+    host: str
+    file: str
+    serial: str = ""
+    uuid: str = ""
+    bmc: str = ""
+    bmc_addresses: tuple[str, ...] = ()
+
+    def answers_at(self, address: str) -> bool:
+        return address == self.bmc or address in self.bmc_addresses
+
+
+@dataclass(frozen=True)
+class Match:
+    """What one found BMC is to the inventory.
+
+    :ivar known: the host that it is, or that is at its address.
+    :ivar words: one line about it.
+    """
+
+    found: Found
+    verdict: Verdict
+    known: Known | None = None
+    words: str = ""
+
+    @property
+    def asks(self) -> bool:
+        return self.verdict in _ASKS
+
+
+def match(found: Sequence[Found], known: Sequence[Known]) -> tuple[Match, ...]:
+    """One match for each found BMC, in their order."""
+    found = _without_shared_serials(found)
+    first: dict[str, Found] = {}
+    matches: list[Match] = []
+    for each in found:
+        twin = next((first[mark] for mark in _marks(each.machine) if mark in first), None)
+        for mark in _marks(each.machine):
+            first.setdefault(mark, each)
+        if twin is not None:
+            words = f"the machine that answers at {twin.address} too; written once"
+            matches.append(Match(each, Verdict.TWIN, words=words))
+            continue
+        matches.append(_one(each, known))
+    return tuple(matches)
+
+
+def _one(found: Found, known: Sequence[Known]) -> Match:
+    machine = found.machine
+    here = next((each for each in known if each.answers_at(found.address)), None)
+    same = [each for each in known if machine is not None and _is(machine, each)]
+    if len(same) > 1:
+        names = " and ".join(each.host for each in same)
+        words = f"the inventory gives its serial number and UUID to {names}: correct one of them"
+        return Match(found, Verdict.UNCLEAR, same[0], words)
+    if same and machine is not None:
+        if contradiction := _contradicts(machine, same[0]):
+            words = f"{contradiction}: correct the inventory if its board was replaced"
+            return Match(found, Verdict.UNCLEAR, same[0], words)
+        return _known(found, same[0], here)
+    if here is None:
+        return Match(found, Verdict.NEW)
+    if machine is None or not _comparable(machine, here):
+        words = f"at the address of {here.host}; whether it is that machine was not told"
+        return Match(found, Verdict.AT_ADDRESS, here, words)
+    words = f"another machine than {here.host}, whose BMC the inventory has here: {_differs(machine, here)}"
+    return Match(found, Verdict.OTHER_MACHINE, here, words)
+
+
+def _known(found: Found, same: Known, here: Known | None) -> Match:
+    if same.answers_at(found.address):
+        return Match(found, Verdict.KNOWN, same, f"{same.host}, as in {same.file}")
+    was = same.bmc or "none"
+    words = f"{same.host}, whose BMC {same.file} has at {was}"
+    if here is not None:
+        words += f"; that file's {here.host} is at this address: change both by hand"
+        return Match(found, Verdict.UNCLEAR, same, words)
+    return Match(found, Verdict.MOVED, same, words)
+
+
+def _marks(machine: Machine | None) -> tuple[str, ...]:
+    """What no two machines share."""
+    if machine is None:
+        return ()
+    return tuple(mark for mark in (machine.serial and f"serial {machine.serial.lower()}", machine.guid) if mark)
+
+
+def _without_shared_serials(found: Sequence[Found]) -> tuple[Found, ...]:
+    """The nodes of one chassis may all show its serial number: told apart by GUID, none of them keeps it."""
+    guids: dict[str, set[str]] = {}
+    for each in found:
+        if each.machine is not None and each.machine.guid:
+            for serial in each.machine.serials:
+                guids.setdefault(serial.lower(), set()).add(each.machine.guid)
+
+    def own(machine: Machine) -> Machine:
+        kept = tuple(serial for serial in machine.serials if len(guids.get(serial.lower(), ())) < 2)
+        return replace(machine, serials=kept, serial=machine.serial if machine.serial in kept else "")
+
+    return tuple(replace(each, machine=own(each.machine)) if each.machine else each for each in found)
+
+
+def _is(machine: Machine, known: Known) -> bool:
+    return _has_serial(machine, known) or _has_uuid(machine, known)
+
+
+def _has_serial(machine: Machine, known: Known) -> bool:
+    return bool(known.serial) and known.serial.lower() in {serial.lower() for serial in machine.serials}
+
+
+def _has_uuid(machine: Machine, known: Known) -> bool:
+    """In either order of its first fields: which of them the inventory has depends on who read it."""
+    if not known.uuid:
+        return False
+    swapped = str(UUID(bytes_le=UUID(known.uuid).bytes))
+    return bool({known.uuid.lower(), swapped} & set(machine.uuids))
+
+
+def _contradicts(machine: Machine, known: Known) -> str:
+    """What else it says of itself, where one half fits and the other, which both sides know, does not."""
+    if _has_serial(machine, known) and known.uuid and machine.uuid and not _has_uuid(machine, known):
+        return f"has the serial number of {known.host}, and the UUID {machine.uuid} in place of {known.uuid}"
+    if _has_uuid(machine, known) and known.serial and machine.serials and not _has_serial(machine, known):
+        return f"has the UUID of {known.host}, and the serial number {machine.serials[0]} in place of {known.serial}"
+    return ""
+
+
+def _comparable(machine: Machine, known: Known) -> bool:
+    return bool((known.serial and machine.serials) or (known.uuid and machine.uuids))
+
+
+def _differs(machine: Machine, known: Known) -> str:
+    parts = []
+    if known.serial and machine.serials:
+        parts.append(f"serial {', '.join(machine.serials)}, not {known.serial}")
+    if known.uuid and machine.uuids:
+        parts.append(f"UUID {machine.uuid or machine.uuids[0]}, not {known.uuid}")
+    return "; ".join(parts)

@@ -1,0 +1,114 @@
+"""What was found, put into inventory files: new machines added, moved BMCs changed where wanted, all checked before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from metal.discover.discover import Discovery
+from metal.discover.document import add_entries, move_bmc, new_document
+from metal.discover.entries import Scheme, entry_lines, name_of
+from metal.discover.match import Verdict
+from metal.settings.inventory import read_inventory
+from metal.settings.problems import Problems
+
+__all__ = ["Written", "write_down"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What would stand, or stands, in the files.
+
+    :ivar texts: of files that are new or changed.
+    :ivar names: of new entries, by the address of their BMC.
+    :ivar moved: hosts whose BMC has got its new address.
+    """
+
+    texts: Mapping[Path, str] = field(default_factory=dict, repr=False)
+    names: Mapping[str, str] = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
+
+
+def write_down(
+    found: Discovery,
+    *,
+    to: Path | None,
+    inventories: Sequence[Path] = (),
+    profile: str = "",
+    hosts: Scheme | None = None,
+    update: bool = False,
+) -> Written:
+    """Add what is new to `to`, and write every changed file, each at once. What is there stays as it is.
+
+    :param to: None writes no new entries anywhere: their document is under the path `-`.
+    :param inventories: files that are known already.
+    :param profile: credential profile of new entries; `default` where it is empty.
+    :param hosts: how a host's address follows from its BMC's; None gives each a placeholder and a hold.
+    :param update: change the addresses of BMCs that have moved, in the file that has them.
+    :raises SettingsError: the result would not be valid, or a file cannot be added to; nothing was written then.
+    """
+    lines, names = _entries(found, profile or "default", hosts)
+    texts: dict[Path, str] = {}
+    moved: list[str] = []
+    for each in found.matches if update else ():
+        if each.verdict is Verdict.MOVED and each.known is not None:
+            file = Path(each.known.file)
+            before = texts.get(file) or file.read_text(encoding="utf-8")
+            texts[file] = move_bmc(before, each.known.host, each.found.address, file=str(file))
+            moved.append(each.known.host)
+    target = to or Path("-")
+    if to is not None and to.exists():
+        before = texts.get(to) or to.read_text(encoding="utf-8")
+        if lines:
+            texts[to] = add_entries(before, lines, file=str(to))
+    elif lines:
+        texts[target] = new_document(lines)
+    _check(texts, inventories)
+    for path, text in texts.items():
+        if path != Path("-"):
+            _replace(path, text)
+    return Written(texts, names, tuple(moved))
+
+
+def _entries(found: Discovery, profile: str, hosts: Scheme | None) -> tuple[list[str], dict[str, str]]:
+    taken = {each.host for each in found.known}
+    lines: list[str] = []
+    names: dict[str, str] = {}
+    for each in found.matches:
+        if each.verdict is not Verdict.NEW or each.found.trouble:
+            continue  # after a failed login it is not known whether the machine is new
+        name = names[each.found.address] = name_of(each.found, taken)
+        taken.add(name)
+        address = hosts.address(each.found.address) if hosts else ""
+        lines += entry_lines(each.found, name, credentials=profile, address=address)
+    return lines, names
+
+
+def _check(texts: Mapping[Path, str], inventories: Sequence[Path]) -> None:
+    """All files together, as they are going to be."""
+    problems = Problems()
+    with TemporaryDirectory(prefix="metalswarm-") as folder:
+        copies: dict[Path, Path] = {}
+        for number, (path, text) in enumerate(texts.items()):
+            copies[path] = Path(folder) / f"{number}.yaml"
+            copies[path].write_text(text, encoding="utf-8")
+        files = dict.fromkeys((*inventories, *texts))
+        read_inventory([str(copies.get(path, path)) for path in files], Path(), problems)
+        for number, line in enumerate(problems.lines):
+            for path, copy in copies.items():
+                line = line.replace(str(copy), str(path))
+            problems.lines[number] = line
+    problems.raise_if_any()
+
+
+def _replace(path: Path, text: str) -> None:
+    """At once, with the mode that the file has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new.write_text(text, encoding="utf-8")
+    if path.exists():
+        new.chmod(path.stat().st_mode & 0o777)
+    new.replace(path)

@@ -1,0 +1,138 @@
+"""A boot override set, read back and taken away again: whether this BMC keeps what it accepts."""
+
+from __future__ import annotations
+
+from metal.bmc.ipmi.bmc import IpmiBmc
+from metal.bmc.ipmi.bootflags import GET_BOOT_FLAGS, GET_BOOT_FLAGS_BYTES, set_boot_flags
+from metal.bmc.ipmi.completion import require
+from metal.bmc.ipmi.link import IpmiLink
+from metal.bmc.protocol import Bmc, BootDevice, BootTarget
+from metal.bmc.rmcp.frames import Request
+from metal.bmc.visit import LoggedIn, Visit
+from metal.doctor.sight import BootSight, Trouble
+from metal.errors import BmcError, BmcFault, Cancelled
+from metal.waiting import Run
+
+__all__ = ["TRIAL", "trip"]
+
+TRIAL = BootDevice(BootTarget.DISK, once=True)
+"""What is set for a moment: if everything fails in that moment, the machine boots from its disk once more."""
+
+_BACK_SECONDS = 20.0
+_CLEARING = 3
+_GET_CLEARING = Request(0x00, 0x09, bytes((_CLEARING, 0, 0)))
+
+
+def trip(opened: LoggedIn, visit: Visit, *, skip: str) -> BootSight:
+    """Set :data:`TRIAL`, read it back, put back byte for byte what was there before.
+
+    Not tried while a one-time override waits for its boot: that one is somebody's, and it would not survive a BMC that
+    fails in the middle. What was there is put back after any failure and after a cancel, in a session of its own.
+
+    :param skip: why it must not be tried; empty where it may.
+    :raises Cancelled: the run was cancelled; what was there is back, or could not be put back.
+    """
+    try:
+        before = opened.bmc.boot_device()
+        if skip or before.once:
+            return BootSight(before, skipped=skip or f"an override waits for its boot ({before})")
+        flags = _flags(opened.link)
+        clearing = _clearing(opened.link)
+    except BmcError as error:
+        return BootSight(trouble=Trouble.of(error))
+    trouble: Trouble | None = None
+    try:
+        opened.bmc.set_boot_device(TRIAL.target, once=TRIAL.once, efi=TRIAL.efi)
+    except BmcError as error:
+        trouble = _told(error)
+    except Cancelled:
+        _put_back_alone(visit, flags, clearing)
+        raise
+    try:
+        now = _put_back(opened.bmc, opened.link, flags, clearing)
+    except _Theirs as theirs:
+        return BootSight(before, skipped=f"somebody else set {theirs} meanwhile, which was left alone")
+    except (BmcError, Cancelled) as error:
+        now = _put_back_alone(visit, flags, clearing)
+        if isinstance(error, Cancelled):
+            raise
+    return BootSight(before, trouble=trouble, left=now)
+
+
+class _Theirs(Exception):
+    """What stands now is neither what was there before nor what was set here."""
+
+
+def _flags(link: IpmiLink) -> bytes:
+    what = "Get System Boot Options"
+    return require(link.address, what, link.request(GET_BOOT_FLAGS, what), GET_BOOT_FLAGS_BYTES)[2:]
+
+
+def _clearing(link: IpmiLink) -> bytes:
+    """Boot flag valid bit clearing, one byte; empty where the BMC does not have it."""
+    reply = link.request(_GET_CLEARING, "Get System Boot Options")
+    return reply.data[2:3] if reply.code == 0 else b""
+
+
+def _put_back(bmc: IpmiBmc, link: IpmiLink, flags: bytes, clearing: bytes) -> str:
+    """Write the old bytes; what stands now where that is something else, empty where it is what was before.
+
+    :raises _Theirs: somebody else has set an override meanwhile; it is left alone.
+    """
+    standing = bmc.boot_device()
+    if standing != TRIAL and standing.target is not BootTarget.DEFAULT and _flags(link) != flags:
+        raise _Theirs(str(standing))
+    what = "Set System Boot Options (boot flags)"
+    require(link.address, what, link.request(set_boot_flags(flags), what))
+    now = _flags(link)
+    if not flags[0] & 0x80 and clearing:
+        # With an override in force it stays as set for the trial: else the BMC would drop that one in a minute.
+        link.request(
+            Request(0x00, 0x08, bytes((_CLEARING,)) + clearing), "Set System Boot Options (valid bit clearing)"
+        )
+    valid = bool((flags[0] | now[0]) & 0x80)
+    return "" if now == flags or not valid else str(bmc.boot_device())
+
+
+def _put_back_alone(visit: Visit, flags: bytes, clearing: bytes) -> str:
+    """The same in a session and with a deadline of its own, whatever has become of the run."""
+    try:
+        with visit.login(Run().deadline(_BACK_SECONDS)) as opened:
+            return _put_back(opened.bmc, opened.link, flags, clearing)
+    except _Theirs:
+        return ""
+    except BmcError:
+        return f"{TRIAL}, or what was before: the BMC does not answer any more"
+
+
+def _told(error: BmcError) -> Trouble:
+    """A failure to keep the flags, whose own cure speaks of a run that would have gone on."""
+    if error.fault is not BmcFault.NOT_APPLIED:
+        return Trouble.of(error)
+    return Trouble(
+        f"it accepts a boot override and does not keep it: {'; '.join(error.tried)}",
+        "update its firmware; until then have the machine's own boot order put the network first, and let the "
+        "installer say when to boot from disk",
+        str(error.fault),
+    )
+
+
+def trip_by_protocol(bmc: Bmc, *, skip: str) -> BootSight:
+    """The same by the words of any protocol; for BMCs that are not spoken to in IPMI."""
+    try:
+        before = bmc.boot_device()
+        if skip or before.once:
+            return BootSight(before, skipped=skip or f"an override waits for its boot ({before})")
+        trouble: Trouble | None = None
+        try:
+            bmc.set_boot_device(TRIAL.target, once=TRIAL.once, efi=TRIAL.efi)
+        except BmcError as error:
+            trouble = _told(error)
+        try:
+            bmc.set_boot_device(before.target, once=before.once, efi=before.efi)
+            now = bmc.boot_device()
+        except BmcError as error:
+            return BootSight(before, trouble=trouble or Trouble.of(error), left=f"{TRIAL}, or what was before")
+    except BmcError as error:
+        return BootSight(trouble=Trouble.of(error))
+    return BootSight(before, trouble=trouble, left="" if now == before else str(now))

@@ -1,0 +1,73 @@
+"""What the sight of a host over SSH means. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from metal.doctor.sight import HostSight, Machine, SshSight
+from metal.doctor.view import Finding, Word
+from metal.errors import HostFault
+
+__all__ = ["host_findings", "host_words"]
+
+_NOTHING = Word("-")
+
+
+def host_words(machine: Machine, seen: HostSight) -> dict[str, Word]:
+    """A word for each check over SSH."""
+    ssh = seen.ssh
+    if ssh is None:
+        why = "untouched" if machine.untouched else seen.ssh_skipped or "-"
+        return {"ssh": Word(why, None, machine.untouched), "clock": _NOTHING, "lock": _NOTHING}
+    if ssh.trouble is not None:
+        return {"ssh": _shut(ssh), "clock": _NOTHING, "lock": _NOTHING}
+    clock = _NOTHING
+    if ssh.skew is not None:
+        clock = Word(f"{ssh.skew.seconds:+.2f} s", ssh.skew.within(machine.clock_bound), str(ssh.skew))
+    lock = _NOTHING if ssh.lock is None else Word("held" if ssh.lock else "free", not ssh.lock, ssh.lock)
+    good = ssh.root and ssh.mismatch is None
+    state = "ok" if good else "not root" if not ssh.root else "other machine"
+    return {"ssh": Word(state, good, ssh.release), "clock": clock, "lock": lock}
+
+
+def _shut(ssh: SshSight) -> Word:
+    assert ssh.trouble is not None
+    words = {HostFault.AUTH: "key refused", HostFault.HOST_KEY: "other host key"}
+    state = next((word for fault, word in words.items() if ssh.trouble.fault == fault), "no answer")
+    return Word(state, False, ssh.trouble.what)
+
+
+def host_findings(machine: Machine, seen: HostSight) -> Iterator[Finding]:
+    """What is wrong, in the order of the checks."""
+    ssh = seen.ssh
+    if ssh is None:
+        return
+    if ssh.trouble is not None:
+        yield Finding(
+            "ssh", f"ssh-{ssh.trouble.fault.replace(' ', '-') or 'failed'}", ssh.trouble.what, ssh.trouble.cure
+        )
+        return
+    if not ssh.root:
+        yield Finding(
+            "ssh",
+            "ssh-not-root",
+            "commands do not run as root",
+            "let the user of the inventory use sudo without a password (NOPASSWD: ALL), or log in as root",
+        )
+    if ssh.mismatch is not None:
+        yield Finding("ssh", "other-machine", ssh.mismatch.what, ssh.mismatch.cure)
+    if ssh.skew is not None and not ssh.skew.within(machine.clock_bound):
+        yield Finding(
+            "clock",
+            "clock-skew",
+            f"its clock is {ssh.skew}; at most {machine.clock_bound:g} s (ready.clock_skew)",
+            "start time synchronisation on the host (systemd-timesyncd or chrony); if every host is off by the same, "
+            "it is the clock here",
+        )
+    if ssh.lock:
+        yield Finding(
+            "lock",
+            "packages-locked",
+            f"its package manager is locked: {ssh.lock}",
+            "let that process end, or end it; an update waits for it up to deadlines.packages",
+        )
