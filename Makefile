@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-full lint demo demo-down bench bench-lifecycle lock
+.PHONY: help venv test test-full lint demo demo-down bench bench-bmc bench-lifecycle lock
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ demo: venv  ## six virtual servers, from powered off to a running swarm (as root
 demo-down: venv  ## destroy the demo and remove it; downloads and builds stay cached
 	@$(VENV)/metalswarm demo down
 
-bench: venv  ## write docs/benchmarks.md
+bench: venv  ## measure the main path into docs/benchmarks.md
 	@$(VENV)/python -m bench
+
+bench-bmc: venv  ## measure 300 BMCs beside ipmitool and Ansible into docs/benchmarks.md (as root)
+	@$(VENV)/python -m bench.bmc
 
 bench-lifecycle: venv  ## write docs/benchmarks-lifecycle.md: what changes of a cluster cost
 	@$(VENV)/python -m bench.lifecycle

@@ -1,4 +1,4 @@
-"""Measure the main path on a lab of its own and write docs/benchmarks.md."""
+"""Measure the main path on a lab of its own and write its part of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from bench.figures import Figure, markdown
+from bench.section import put_section
 from lab.api import Lab
 from lab.spec import LabSpec
 from tests.engine.project import CHECKOUT, Project
@@ -28,7 +29,7 @@ SPEC = LabSpec(
 
 EMPTY = "import pulumi\n"
 
-TEXT = """# Benchmarks
+TEXT = """## The main path
 
 Written by `make bench`. Each figure is a ratio of two things measured in turn in the same run, since machines differ
 and are noisy; seconds are given to make the ratios readable. This run: {cores} cores, {memory} GiB of memory, {births}
@@ -54,7 +55,7 @@ def main() -> int:
     text = TEXT.format(
         cores=os.cpu_count(), memory=round(memory), births=BIRTHS, previews=PREVIEWS, table=markdown(figures)
     )
-    (CHECKOUT / "docs" / "benchmarks.md").write_text(text)
+    put_section(CHECKOUT / "docs" / "benchmarks.md", "make bench", text)
     sys.stdout.write(markdown(figures))
     return 0 if all(figure.met for figure in figures) else 1
 
