@@ -209,7 +209,7 @@ def fail_or_wait(props):
 """
 
 
-@pytest.mark.demand("U54", "U58")
+@pytest.mark.demand("U54", "U58", "R4")
 def test_one_failing_host_stops_nobody_else_and_loses_nothing(chain):
     faulty = PARTS.replace("class BaseLink", FAULT + "class BaseLink").replace(
         "        note(act=", "        fail_or_wait(props)\n        note(act="

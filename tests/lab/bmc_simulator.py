@@ -45,12 +45,16 @@ class SimulatedBmc:
 
     :ivar folder: `power` holds 0 or 1, `executed` one line per control carried out; `ignore-shutdown`,
         `ignore-power-<0|1>` and `refuse-<power|reset|shutdown>` are faults while they exist.
+    :ivar fru: image of its FRU information; None for none.
+    :ivar guid: of its machine; else one that follows from the address.
     """
 
     folder: Path
     ip: str
     manufacturer: int = 0x1291
     module: Path | None = None
+    fru: Path | None = None
+    guid: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,14 +80,17 @@ class SimulatedBmc:
         (self.folder / "sim.emu").write_text(
             "mc_setbmc 0x20\n"
             f"mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f {self.manufacturer:#x} 0xf02 persist_sdr\n"
-            "sel_enable 0x20 1000 0x0a\nmc_enable 0x20\n"
+            "sel_enable 0x20 1000 0x0a\n"
+            + (f'mc_add_fru_data 0x20 0 {self.fru.stat().st_size} file 0 "{self.fru}"\n' if self.fru else "")
+            + "mc_enable 0x20\n"
         )
-        guid = socket.inet_aton(self.ip).hex()
+        name = socket.inet_aton(self.ip).hex()
+        guid = self.guid or f"a1234567a1234567a1234567{name}"
         (self.folder / "lan.conf").write_text(
-            f'name "b{guid}"\n'
+            f'name "b{name}"\n'
             + (f'loadlib "{self.module}" "{self.folder}/bootflags"\n' if self.module else "")
             + "set_working_mc 0x20\n  startlan 1\n"
-            f"    addr {self.ip} {PORT}\n    priv_limit admin\n    guid a1234567a1234567a1234567{guid}\n  endlan\n"
+            f"    addr {self.ip} {PORT}\n    priv_limit admin\n    guid {guid}\n  endlan\n"
             f'  chassis_control "{script} {self.folder}"\n'
             f'  user 2 true "{USER}" "{PASSWORD}" admin 10\n'
         )

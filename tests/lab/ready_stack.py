@@ -26,7 +26,7 @@ _MARKER = "/var/lib/metalswarm/marker.json"
 
 
 @contextmanager
-def small_lab(name: str, number: int, *, hosts: int = 3) -> Iterator[Lab]:
+def small_lab(name: str, number: int, *, hosts: int = 3, redfish_port: int = 0) -> Iterator[Lab]:
     """A few hosts of a lab of its own, off at first; gone at the end.
 
     :param number: of its networks, 10.<number>.0.0/24 among hosts and 127.0.<number>.0 among BMCs.
@@ -41,6 +41,7 @@ def small_lab(name: str, number: int, *, hosts: int = 3) -> Iterator[Lab]:
         subnet=IPv4Network(f"10.{number}.0.0/24"),
         bmc_base=IPv4Address(f"127.0.{number}.0"),
         directory=CHECKOUT / ".metalswarm" / f"test-{name}",
+        redfish_port=redfish_port,
     )
     lab = Lab.from_spec(spec)
     lab.down()
@@ -58,7 +59,7 @@ def fresh_hosts(lab: Lab) -> Lab:
         shutil.rmtree(host.spec.machine_directory / "disk", ignore_errors=True)
         (host.spec.machine_directory / "installs.json").unlink(missing_ok=True)
         host.plug()
-        host.ignore_network_boot(False)
+        host.clear_faults()
         host.set_boot("none")
     return lab
 

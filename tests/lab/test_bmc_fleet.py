@@ -85,6 +85,7 @@ def test_with_one_datagram_in_five_lost_power_is_reached_and_off_runs_once(start
     assert sum(proxy.dropped for proxy in proxies) > 10
 
 
+@pytest.mark.demand("U6", "U7", "U8")
 def test_sixty_four_threads_with_dead_bmcs_among_them_end_in_time(start_bmc):  # noqa: F811
     """One in eight is frozen, gone or a black hole; each thread uses a few BMCs in turn, so that they also meet."""
     good = [start_bmc() for _ in range(12)]

@@ -79,6 +79,7 @@ def test_a_wrong_bmc_password(stack: LabStack, lab: Lab) -> None:
         proxy.close()
 
 
+@pytest.mark.demand("U11")
 def test_an_unreachable_bmc(stack: LabStack, lab: Lab) -> None:
     lab.host("n1").unplug()
     error = failure(stack.up(), "n1", "BootDevice")
@@ -100,6 +101,7 @@ def test_an_unreachable_bmc(stack: LabStack, lab: Lab) -> None:
     assert set(stack.up().expect().changes) == {"same"}
 
 
+@pytest.mark.demand("U28", "U31")
 def test_an_install_that_never_comes_up(stack: LabStack, lab: Lab) -> None:
     """The installer refuses, the machine hangs with its power on; mended, the next run boots it again."""
     stack.fleet["deadlines"] |= {"boot": 3, "ssh": 3}
@@ -142,6 +144,7 @@ def test_a_host_without_a_system_that_is_never_to_be_installed(stack: LabStack, 
     assert_ready(stack, "n2", "n3")
 
 
+@pytest.mark.demand("U38")
 def test_a_wrong_host_key_in_the_inventory(stack: LabStack, lab: Lab) -> None:
     stack.inventory["hosts"]["n1"]["host_key"] = _STRANGE_KEY
     error = failure(stack.up(), "n1", "HostReady")
@@ -162,6 +165,7 @@ def test_a_wrong_host_key_in_the_inventory(stack: LabStack, lab: Lab) -> None:
     assert (host_identity(lab, "n1"), lab.host("n1").status().installs) == (before, installs)
 
 
+@pytest.mark.demand("U20", "U28")
 def test_a_host_that_ignores_the_network_boot(stack: LabStack, lab: Lab) -> None:
     stack.up().expect()
     before, installs = host_identity(lab, "n1"), lab.host("n1").status().installs
@@ -275,6 +279,7 @@ def test_what_the_environment_lacks_is_said_aloud(stack: LabStack, name: str) ->
     assert "\n" not in line.strip()
 
 
+@pytest.mark.demand("U32", "R6")
 def test_a_running_host_is_taken_as_it_is_and_never_wiped_unasked(stack: LabStack, lab: Lab) -> None:
     """Generation 0 joins without a boot or a wipe; generation 1 over an unknown running system is refused."""
     stack.fleet["pools"]["web"]["hosts"] = ["n2"]

@@ -99,7 +99,7 @@ def test_a_booting_host_becomes_ready_and_is_claimed_once(site: Site, access: Ac
     pinned = replace(access, host_key=report.host_key)
     assert make_ready(site, pinned, WISH) == report
     assert not [line for line in lines if "claimed" in line]
-    seen = observe_ready(site, pinned, owner=WISH.owner)
+    seen = observe_ready(site, pinned, owner=WISH.owner, wish=WISH)
     assert (seen.ready, seen.report) == (True, report)
 
 
@@ -128,6 +128,7 @@ def test_a_broken_marker_is_not_overwritten(site: Site, access: Access, ssh: Ssh
     ssh.write(MARKER_PATH, before, mode=0o644)
 
 
+@pytest.mark.demand("U37")
 def test_a_busy_package_manager_is_waited_for_and_its_holder_named(site: Site, access: Access, ssh: Ssh) -> None:
     # The same kind of lock as dpkg's own (fcntl), taken with what every Debian system has.
     hold = (

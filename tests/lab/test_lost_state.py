@@ -29,7 +29,7 @@ def certificates(hosts: HandMade) -> list[str]:
     return [hosts.ssh(host, f"sha256sum {files}") for host in hosts.hosts]
 
 
-@pytest.mark.demand("U39")
+@pytest.mark.demand("U39", "R5")
 def test_a_cluster_of_ours_comes_back_and_nothing_restarts(
     lab: Lab, pulumi_bin: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

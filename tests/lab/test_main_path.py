@@ -44,7 +44,7 @@ def stack(lab: Lab, pulumi_bin, tmp_path_factory: pytest.TempPathFactory) -> Lab
     return LabStack(tmp_path_factory.mktemp("stack") / "project", pulumi_bin, lab)
 
 
-@pytest.mark.demand("W1", "W2", "W4", "W8", "E5")
+@pytest.mark.demand("W1", "W2", "W4", "W8", "E5", "R1")
 def test_powered_off_metal_becomes_a_running_swarm(stack: LabStack, lab: Lab) -> None:
     assert not any(host.power_is_on() for host in lab.hosts)
     outcome = stack.up().expect()

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.unit.docs.markdown import CHECKOUT
 
@@ -14,10 +13,11 @@ DOCUMENT = CHECKOUT / "docs" / "demands.md"
 ROW = re.compile(
     r"^\| (?P<number>[A-Z]\d+) \| (?P<wish>[^|]+) \| (?P<done>[^|]+) \| (?P<tests>[^|]+) \|$", re.MULTILINE
 )
-TEST = re.compile(r"`(?P<path>tests/[\w/]+\.py)::(?P<name>test_\w+)`")
+TEST = re.compile(r"`(?P<path>tests/[\w/]+\.py)(?:::(?P<name>test_\w+))?`")
 NOT_BUILT = "not built"
 
-WANTED = {f"U{number}" for number in range(39, 60)} | {f"W{n}" for n in range(1, 11)} | {f"E{n}" for n in range(1, 8)}
+LAST = {"U": 63, "R": 7, "H": 7, "W": 10, "E": 7}
+WANTED = {f"{letter}{number}" for letter, last in LAST.items() for number in range(1, last + 1)}
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,26 @@ def rows() -> list[Row]:
 
 
 def carried() -> dict[str, set[tuple[str, str]]]:
-    """Tests by the number they carry, read from the source: nothing is imported."""
+    """Tests by the number they carry, read from the source: nothing is imported. No name stands for a whole file."""
     found: dict[str, set[tuple[str, str]]] = {}
     for path in sorted((CHECKOUT / "tests").rglob("test_*.py")):
-        name = str(path.relative_to(CHECKOUT))
-        for function, numbers in _marked(path):
-            for number in numbers:
-                found.setdefault(number, set()).add((name, function))
+        file = str(path.relative_to(CHECKOUT))
+        for test, number in _marked(ast.parse(path.read_text(encoding="utf-8"))):
+            found.setdefault(number, set()).add((file, test))
     return found
 
 
-def _marked(path: Path) -> Iterator[tuple[str, list[str]]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _marked(module: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for mark in node.decorator_list:
-                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.demand":
-                    yield node.name, [ast.literal_eval(argument) for argument in mark.args]
+            yield from ((node.name, number) for mark in node.decorator_list for number in _numbers(mark))
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+            yield from (("", number) for mark in ast.walk(node.value) for number in _numbers(mark))
+
+
+def _numbers(mark: ast.AST) -> Iterator[str]:
+    if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.demand":
+        yield from (ast.literal_eval(argument) for argument in mark.args)
 
 
 def test_every_demand_has_one_row() -> None:

@@ -17,7 +17,7 @@ from metal.settings.validate import validate_files
 from tests.unit.docs.markdown import CHECKOUT, Document, documents
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBYWDaj73lhUnC/S10CIBX0xbcPUJ04nxiSPfw2JH+xg"
-FRAGMENTS = {"clusters", "pools"}
+FRAGMENTS = {"clusters", "pools", "ready"}
 
 SNIPPETS = [
     pytest.param(yaml.safe_load(_block), id=f"{_document.path.name}-{_number}")
