@@ -162,6 +162,8 @@ def _client(rack: Rack, bmcs: Sequence[Place], action: str, *, deadline: float) 
         "grace": GRACE,
         "sessions": LIMITS.bmc_sessions,
         "per_subnet": LIMITS.bmc_per_subnet,
+        # As `metalswarm status` asks, and as the provider server acts.
+        "threads": LIMITS.bmc_sessions if action == "status" else len(bmcs),
         "login": f"{USER}:{rack.password}",
         "bmcs": [(place.name, place.address, PORT) for place in bmcs],
     }

@@ -7,16 +7,18 @@ import resource
 import sys
 import threading
 import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 __all__ = ["main", "operate"]
 
 
 def operate(task: dict[str, Any]) -> dict[str, Any]:
-    """Read the power of all BMCs, or switch them on; one thread a BMC, within the pool's limits.
+    """Read the power of all BMCs, or switch them on, within the pool's limits.
 
-    :param task: `action` (`status` or `on`), `deadline` (seconds), `sessions`, `per_subnet`, `login`, `grace` (seconds
-        after the deadline at which an operation counts as hung), `bmcs` (name, address, port).
+    :param task: `action` (`status` or `on`), `deadline` (seconds), `sessions`, `per_subnet`, `threads`, `login`,
+        `grace` (seconds after the deadline at which an operation counts as hung), `bmcs` (name, address, port).
     """
     from metal.bmc import BmcPool
     from metal.errors import MetalError
@@ -42,7 +44,16 @@ def operate(task: dict[str, Any]) -> dict[str, Any]:
             outcome = str(getattr(error, "fault", "error"))
         ended[name] = (time.monotonic() - began, outcome)
 
-    threads = [threading.Thread(target=work, args=tuple(each), daemon=True) for each in task["bmcs"]]
+    rest = SimpleQueue[Any]()
+    for each in task["bmcs"]:
+        rest.put(tuple(each))
+
+    def work_off() -> None:
+        with suppress(Empty):
+            while True:
+                work(*rest.get_nowait())
+
+    threads = [threading.Thread(target=work_off, daemon=True) for _ in range(min(task["threads"], len(task["bmcs"])))]
     most = 0
     for thread in threads:
         thread.start()

@@ -34,10 +34,12 @@ machine than one of {at_once}; its processor time tells how much it needs.
 |---|---|---|---|---|---|---|---|
 {power}
 
-- *Ours* is one process with a thread a BMC, within the default limits ({at_once} sessions, 16 a subnet): login, Get
-  Chassis Status, logout. *Whole process* counts the start of Python and its imports too, as does the processor time.
-  `ipmitool` is one process a BMC with cipher suite 3, which spares it a wait of 10 s for a list that `ipmi_sim` cannot
-  give. Ansible runs `ipmi_power` in check mode, which reads and does not switch, with as many forks.
+- *Ours* is one process within the default limits ({at_once} sessions, 16 a subnet): login, Get Chassis Status, logout.
+  A sweep has {at_once} threads, as `metalswarm status` has, a power-on a thread a BMC, as `pulumi up` has. *Whole
+  process* counts the start of Python and its imports too, as does the processor time. `ipmitool` is one process a BMC
+  with cipher suite 3, which spares it a wait of 10 s for a list that `ipmi_sim` cannot give. Ansible runs `ipmi_power`
+  in check mode, which reads and does not switch, with as many forks. On loopback nothing takes its time on the way:
+  what is compared is what each client needs of the processor.
 - *Dead* BMCs are, in equal parts: a port that swallows everything, a closed port, and one that opens a session and then
   falls silent. Which ones is drawn with a fixed seed. All operations begin at once and share one deadline.
 - *Controls* are counted by the simulators: what they carried out, not what was sent.

@@ -95,12 +95,12 @@ class Budget:
 
     def _admit(self) -> None:
         still: list[_Waiter] = []
-        for waiter in self._queue:
-            if (
-                len(self._held) < self._sessions
-                and waiter.endpoint not in self._held
-                and self._subnets[waiter.endpoint.subnet] < self._per_subnet
-            ):
+        for place, waiter in enumerate(self._queue):
+            if len(self._held) >= self._sessions:
+                # Of hundreds that wait, mostly nobody can go: this is asked at every arrival and every end.
+                still += self._queue[place:]
+                break
+            if waiter.endpoint not in self._held and self._subnets[waiter.endpoint.subnet] < self._per_subnet:
                 self._held[waiter.endpoint] = waiter.host
                 self._subnets[waiter.endpoint.subnet] += 1
                 waiter.admitted.set()
