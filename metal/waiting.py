@@ -110,6 +110,9 @@ def wait_until(
     last = "nothing yet"
     shown, due, gap = "", 0.0, 1.0
 
+    # The host is said once.
+    told = what.removeprefix(f"{host} ")
+
     def tell(line: str) -> None:
         run.progress(f"{host}: {line}" if host else line)
 
@@ -120,12 +123,12 @@ def wait_until(
             answer = Pending(str(error).replace("\n", " "))
         if not isinstance(answer, Pending):
             if shown:
-                tell(f"{what}, after {run.clock() - started:.0f} s")
+                tell(f"{told}, after {run.clock() - started:.0f} s")
             return answer  # type: ignore[no-any-return]
         last = answer.seen
         waited = run.clock() - started
         if last != shown or waited >= due:
-            tell(f"waiting: {what} ({last}), {waited:.0f} s of {deadline.seconds:.0f} s")
+            tell(f"waiting: {told} ({last}), {waited:.0f} s of {deadline.seconds:.0f} s")
             # What is told again goes into logs, of a hundred hosts at once: ever more rarely.
             shown, due, gap = last, waited + gap, min(gap * 2, _TOLD_AGAIN)
         if deadline.remaining <= interval:
