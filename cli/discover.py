@@ -87,9 +87,14 @@ def _discover(
     from metal.discover import discover, write_down
     from metal.discover.entries import Scheme
     from metal.discover.ranges import parse_ranges
+    from metal.errors import SettingsError
     from metal.waiting import Run
 
     addresses = parse_ranges(ranges)
+    if write is not None and not write.parent.is_dir():
+        raise SettingsError(
+            [f"--write {write}: there is no folder {write.parent}; allowed: a file in one that is there"]
+        )
     scheme = Scheme(hosts) if hosts else None
     known = _known(files)
     run = Run(progress=lambda line: typer.echo(line, err=True))

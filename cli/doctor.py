@@ -60,8 +60,8 @@ def _examine(hosts: list[str], stack: str | None, *, read_only: bool) -> Report:
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     fleet, credentials = open_stack(stack)
     folder = project_folder()
-    ledger = Ledger(folder / ".metalswarm" / "ledger" / fleet.owner.replace("/", "."))
-    with Site.open(fleet, credentials, run, folder=folder) as site:
+    ledger = Ledger.of(folder, fleet.owner)
+    with Site.open(fleet, credentials, run, folder=folder, pins=ledger.host_keys(fleet.hosts)) as site:
         return examine(site, hosts, ledger=ledger, read_only=read_only)
 
 

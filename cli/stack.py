@@ -14,6 +14,7 @@ from pathlib import Path
 import typer
 import yaml
 
+from metal.chassis.ledger import Ledger
 from metal.errors import MetalError, SettingsError
 from metal.settings import load_fleet
 from metal.settings.credentials import Credentials
@@ -58,7 +59,9 @@ def site_of(stack: str | None, cluster: str) -> Iterator[Site]:
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     fleet, credentials = open_stack(stack)
     named_cluster(fleet, cluster)
-    with Site.open(fleet, credentials, run, folder=project_folder()) as site:
+    folder = project_folder()
+    keys = Ledger.of(folder, fleet.owner).host_keys(fleet.hosts)
+    with Site.open(fleet, credentials, run, folder=folder, pins=keys) as site:
         yield site
 
 

@@ -128,7 +128,7 @@ def ledger(owner: str) -> Ledger:
     """What this workstation knows of the hosts of one stack, in the project's ignored folder."""
     from metal.chassis.ledger import Ledger
 
-    return Ledger(Path.cwd() / ".metalswarm" / "ledger" / owner.replace("/", "."))
+    return Ledger.of(Path.cwd(), owner)
 
 
 def remember(kind: str, name: str) -> None:

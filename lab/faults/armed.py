@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lab.bmc.flags import boot_clock
@@ -75,6 +76,9 @@ def arm(
 
     :raises LabError: no such kind, or values that make no sense for it.
     """
+    for name, value in (("seconds", seconds), ("chance", chance)):
+        if value is not None and not math.isfinite(value):
+            raise LabError(f"{name}: {value} is no length of time and no chance", next_step="give a finite number")
     rules = kind_named(kind).rules(count=count, seconds=seconds, chance=chance)
     others = [fault for fault in read_faults(host.faults) if fault.kind != kind]
     # Never a number that was given before, also after all were cleared: counts are kept by it.

@@ -94,8 +94,14 @@ class BmcPool:
         """
         with self._in_use(address, deadline) as used, self._turn(used, deadline):
             spoken = self._choice.settle(used, deadline)
-            with self._logged_in(used, spoken, deadline) as bmc:
-                yield bmc
+            try:
+                with self._logged_in(used, spoken, deadline) as bmc:
+                    yield bmc
+            except BmcError as error:
+                if error.fault is BmcFault.AUTH and used.credentials != address.credentials:
+                    forget = f"metalswarm bmc password {address.host} --forget"
+                    error.next_step = f"{error.next_step}; if the BMC has been set back since its change: {forget}"
+                raise
 
     @contextmanager
     def used(self, address: BmcAddress, *, deadline: Deadline) -> Iterator[BmcAddress]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,22 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    @classmethod
+    def of(cls, root: Path, owner: str) -> Ledger:
+        """The lines of one stack, in the ignored folder of its project.
+
+        :param owner: `project/stack`.
+        """
+        return cls(root / ".metalswarm" / "ledger" / owner.replace("/", "."))
+
+    def host_keys(self, hosts: Iterable[str]) -> dict[str, str]:
+        """The key that each host showed in its last life; without those whose next system is under way.
+
+        :raises HostError: a line cannot be read.
+        """
+        known = {host: self.read(host) for host in hosts}
+        return {host: entry.host_key for host, entry in known.items() if entry and entry.host_key and not entry.armed}
 
     def read(self, host: str) -> Entry | None:
         path = self._path(host)

@@ -35,7 +35,7 @@ def asked(monkeypatch, tmp_path):
             return report
 
         monkeypatch.setattr(stack, "open_stack", lambda name: seen.update(stack=name) or (FLEET, None))
-        monkeypatch.setattr(site_module.Site, "open", lambda *args, folder: contextlib.nullcontext("the site"))
+        monkeypatch.setattr(site_module.Site, "open", lambda *args, folder, pins: contextlib.nullcontext("the site"))
         monkeypatch.setattr(room, "examine", examine)
         return seen
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from metal.survey.view import LAYERS, FleetSurvey, HostSurvey, Word
 
 ON, OK, NONE = Word("on", True), Word("ready", True, "debian-12"), Word("-")
 N1 = HostSurvey("n1", "10.0.0.1", "swarm", "blue", ON, OK, Word("20.10.24", True), OK, Word("leader", True, "id"), NONE)
+FLEET = SimpleNamespace(owner="shop/dev", hosts=("n1", "n2", "n4"))
 N4 = HostSurvey("n4", "10.0.0.4", "free", None, Word("off", True), NONE, NONE, NONE, NONE, NONE)
 BAD = HostSurvey("n2", "10.0.0.2", "swarm", "blue", Word("no answer", False, "n2 [reset]"), NONE, NONE, OK, OK, NONE)
 
@@ -26,8 +28,8 @@ def asked(monkeypatch):
     before = signal.getsignal(signal.SIGINT)
 
     def answer(found: FleetSurvey) -> list[str | None]:
-        monkeypatch.setattr(stack, "open_stack", lambda name: seen.append(name) or (None, None))
-        monkeypatch.setattr(site_module.Site, "open", lambda *args, folder: contextlib.nullcontext("the site"))
+        monkeypatch.setattr(stack, "open_stack", lambda name: seen.append(name) or (FLEET, None))
+        monkeypatch.setattr(site_module.Site, "open", lambda *args, folder, pins: contextlib.nullcontext("the site"))
         monkeypatch.setattr(survey, "survey", {"the site": found}.__getitem__)
         return seen
 

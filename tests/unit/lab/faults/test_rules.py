@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab.errors import LabError
+from lab.faults.armed import arm
 from lab.faults.book import read_faults, spent, write_faults
 from lab.faults.kinds import KINDS, kind_named
 from lab.faults.live import KeptFaults, LiveFaults
@@ -117,3 +119,11 @@ def test_faults_in_a_file_change_while_they_are_played_and_counts_outlast_the_pl
     assert fired(again, "boot", 2) == [True, False]
     write_faults(path, [])
     assert not again.pick("boot")
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": float("nan")}, {"seconds": float("inf")}, {"chance": float("nan")}])
+def test_what_is_no_number_arms_nothing(tmp_path: Path, wrong: dict[str, float]) -> None:
+    host = SimpleNamespace(faults=tmp_path / "faults.json")
+    with pytest.raises(LabError, match="no length of time"):
+        arm(host, "slow", **wrong)  # type: ignore[arg-type]
+    assert not host.faults.exists()

@@ -80,3 +80,12 @@ def test_a_line_goes_with_the_name(tmp_path) -> None:
     for _ in range(2):
         ledger.rename("n5", "n6")
         assert (ledger.read("n5"), ledger.read("n6")) == (None, Entry(2, machine_id="m"))
+
+
+def test_the_keys_that_a_command_pins_are_those_of_lives_that_stand(tmp_path):
+    ledger = Ledger.of(tmp_path, "shop/dev")
+    ledger.write("n1", Entry(1, host_key="ssh-ed25519 AAAA"))
+    ledger.write("n2", Entry(1, host_key="ssh-ed25519 BBBB", armed="g2"))
+    ledger.write("n3", Entry(1))
+    assert ledger.host_keys(["n1", "n2", "n3", "n4"]) == {"n1": "ssh-ed25519 AAAA"}
+    assert (tmp_path / ".metalswarm" / "ledger" / "shop.dev").is_dir()

@@ -198,3 +198,12 @@ def test_auto_is_changed_over_ipmi_where_that_is_what_answers_and_refused_over_r
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def test_a_bmc_that_was_set_back_since_its_change_is_told_with_what_forgets_it(bench):
+    bench.change()
+    bench.bmc._logins.password = OLD.encode()
+    with pytest.raises(BmcError) as caught:
+        bench.power()
+    assert caught.value.fault is BmcFault.AUTH
+    assert "metalswarm bmc password n1 --forget" in str(caught.value)
