@@ -205,7 +205,8 @@ class BmcPool:
                     BmcFault.AUTH,
                     f"a change of its password from profile '{change.before}' to '{change.after}' was cut short",
                     seen="no login was tried: either password may be the right one",
-                    next_step=f"metalswarm bmc password {address.host} --to {change.after}   (finds out, and finishes)",
+                    next_step=f"metalswarm bmc password {address.host} --to {change.after}   (finds out, and finishes; "
+                    "where it says that both were tried as often as is safe: --again)",
                 )
             yield replace(address, credentials=profile or address.credentials)
 
