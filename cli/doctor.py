@@ -50,18 +50,16 @@ def doctor(
 
 
 def _examine(hosts: list[str], stack: str | None, *, read_only: bool) -> Report:
-    from cli.stack import open_stack, project_folder
+    from cli.stack import open_site, open_stack, project_folder
     from metal.chassis.ledger import Ledger
     from metal.doctor import examine
-    from metal.site import Site
     from metal.waiting import Run
 
     run = Run()
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     fleet, credentials = open_stack(stack)
-    folder = project_folder()
-    ledger = Ledger.of(folder, fleet.owner)
-    with Site.open(fleet, credentials, run, folder=folder, pins=ledger.host_keys(fleet.hosts)) as site:
+    ledger = Ledger.of(project_folder(), fleet.owner)
+    with open_site(fleet, credentials, run) as site:
         return examine(site, hosts, ledger=ledger, read_only=read_only)
 
 

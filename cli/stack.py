@@ -24,7 +24,7 @@ from metal.settings.problems import Problems
 from metal.site import Site
 from metal.waiting import Run
 
-__all__ = ["named_cluster", "open_secrets", "open_stack", "project_folder", "site_of"]
+__all__ = ["named_cluster", "open_secrets", "open_site", "open_stack", "project_folder", "site_of"]
 
 _PULUMI_SECONDS = 60
 
@@ -59,10 +59,18 @@ def site_of(stack: str | None, cluster: str) -> Iterator[Site]:
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     fleet, credentials = open_stack(stack)
     named_cluster(fleet, cluster)
+    with open_site(fleet, credentials, run) as site:
+        yield site
+
+
+def open_site(fleet: Fleet, credentials: Credentials, run: Run) -> Site:
+    """The site of a stack of the nearest project, with the host keys that the present lives have shown.
+
+    :raises HostError: what this workstation knows of a host cannot be read.
+    """
     folder = project_folder()
     keys = Ledger.of(folder, fleet.owner).host_keys(fleet.hosts)
-    with Site.open(fleet, credentials, run, folder=folder, pins=keys) as site:
-        yield site
+    return Site.open(fleet, credentials, run, folder=folder, pins=keys)
 
 
 def open_secrets(stack: str | None = None) -> Credentials:

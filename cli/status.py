@@ -29,18 +29,14 @@ def status(
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Ask hosts, BMCs, Consul, the swarm and the container manager. Ends with 1 where one is not as wanted."""
-    from cli.stack import open_stack, project_folder
-    from metal.chassis.ledger import Ledger
-    from metal.site import Site
+    from cli.stack import open_site, open_stack
     from metal.survey import survey
     from metal.waiting import Run
 
     run = Run()
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     fleet, credentials = open_stack(stack)
-    folder = project_folder()
-    keys = Ledger.of(folder, fleet.owner).host_keys(fleet.hosts)
-    with Site.open(fleet, credentials, run, folder=folder, pins=keys) as site:
+    with open_site(fleet, credentials, run) as site:
         found = survey(site)
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=2) + "\n")

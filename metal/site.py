@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from metal.bmc.passwords.record import Records
     from metal.host.ssh import SshPool
 
-__all__ = ["Death", "Deaths", "Site"]
+__all__ = ["Death", "Deaths", "Site", "ledger_folder"]
+
+
+def ledger_folder(root: Path, owner: str) -> Path:
+    """Where this workstation keeps what it knows of one stack's metal: in the ignored folder of its project.
+
+    :param owner: `project/stack`.
+    """
+    return root / ".metalswarm" / "ledger" / owner.replace("/", ".")
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ class _Pools:
 
     @property
     def _ledger(self) -> Path:
-        return self._folder / ".metalswarm" / "ledger" / self._fleet.owner.replace("/", ".")
+        return ledger_folder(self._folder, self._fleet.owner)
 
     def close(self) -> None:
         with self._guard:

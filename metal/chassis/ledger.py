@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metal.errors import HostError, HostFault
+from metal.site import ledger_folder
 
 __all__ = ["Entry", "Ledger"]
 
@@ -48,11 +49,8 @@ class Ledger:
 
     @classmethod
     def of(cls, root: Path, owner: str) -> Ledger:
-        """The lines of one stack, in the ignored folder of its project.
-
-        :param owner: `project/stack`.
-        """
-        return cls(root / ".metalswarm" / "ledger" / owner.replace("/", "."))
+        """The lines of one stack; the arguments are those of :func:`ledger_folder`."""
+        return cls(ledger_folder(root, owner))
 
     def host_keys(self, hosts: Iterable[str]) -> dict[str, str]:
         """The key that each host showed in its last life; without those whose next system is under way.

@@ -6,26 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from metal.plan.word import Word
+
 __all__ = ["CHECKS", "Examination", "Finding", "Report", "Word"]
 
 CHECKS = ("bmc", "session", "suites", "privilege", "firmware", "power", "boot", "ssh", "clock", "lock")
-
-
-@dataclass(frozen=True)
-class Word:
-    """One check of one host.
-
-    :ivar state: a word or two; `-` where there is nothing to look at.
-    :ivar good: False where there is a finding, None where nothing can be said.
-    :ivar detail: one line more.
-    """
-
-    state: str
-    good: bool | None = None
-    detail: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"state": self.state, "good": self.good, "detail": self.detail}
 
 
 @dataclass(frozen=True)

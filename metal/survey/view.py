@@ -5,26 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from metal.plan.word import Word
+
 __all__ = ["LAYERS", "FleetSurvey", "HostSurvey", "Word"]
 
 LAYERS = ("power", "ready", "engine", "consul", "swarm", "manager")
-
-
-@dataclass(frozen=True)
-class Word:
-    """One layer of one host.
-
-    :ivar state: a word or two; `-` where the layer is not wanted and not there.
-    :ivar good: True as wanted, False not as wanted, None where nothing is wanted or nothing can be said.
-    :ivar detail: one line more, for a machine or a closer look.
-    """
-
-    state: str
-    good: bool | None = None
-    detail: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"state": self.state, "good": self.good, "detail": self.detail}
 
 
 @dataclass(frozen=True)

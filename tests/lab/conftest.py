@@ -15,6 +15,8 @@ import pytest
 from lab.api import Lab
 from lab.install import missing
 from lab.spec import LabSpec
+from tests.lab.running_up import RunningUp
+from tests.lab.stack import LabStack
 
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
@@ -62,3 +64,12 @@ def lab() -> Iterator[Lab]:
             yield lab
         finally:
             lab.down()
+
+
+@pytest.fixture
+def running(stack: LabStack) -> Iterator[list[RunningUp]]:
+    """For every `up` that a test starts and does not wait for: ended before the stack of its module is."""
+    started: list[RunningUp] = []
+    yield started
+    for each in started:
+        each.end()

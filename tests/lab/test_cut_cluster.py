@@ -118,14 +118,6 @@ def _words(entry: Path) -> str:
     return words.replace("toolchain/languagehost/server.py", "pulumi-language-python")
 
 
-@pytest.fixture
-def running(stack: LabStack) -> Iterator[list[CutUp]]:
-    started: list[CutUp] = []
-    yield started
-    for each in started:
-        each.end()
-
-
 def assert_whole(stack: LabStack, managers: tuple[str, ...], workers: tuple[str, ...] = ()) -> dict[str, str]:
     """Each host once, ready, in its role, everywhere; the swarm's node ids."""
     nodes = stack.docker("/nodes")

@@ -36,14 +36,6 @@ def stack(lab: Lab, tmp_path: Path) -> LabStack:
     return ready_stack(tmp_path / "project", lab, *HOSTS)
 
 
-@pytest.fixture
-def running(stack: LabStack) -> Iterator[list[RunningUp]]:
-    started: list[RunningUp] = []
-    yield started
-    for each in started:
-        each.end()
-
-
 def assert_settled(stack: LabStack, lab: Lab, installs: dict[str, int]) -> None:
     """Another run has nothing to do, each host was installed so many times since it was fresh, nothing is pending."""
     # The engine forgets that a create was cut short only when told; every create of ours takes what is already so.

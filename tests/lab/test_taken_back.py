@@ -39,14 +39,6 @@ def stack(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> LabStack:
     return stack
 
 
-@pytest.fixture
-def running(stack: LabStack) -> Iterator[list[RunningUp]]:
-    started: list[RunningUp] = []
-    yield started
-    for each in started:
-        each.end()
-
-
 def roles(stack: LabStack) -> dict[str, str]:
     return {name: node["role"] for name, node in stack.swarm_nodes().items()}
 
@@ -68,18 +60,23 @@ def members(stack: LabStack) -> set[str]:
     return {member["Name"] for member in stack.consul("/v1/agent/members") if member["Status"] == 1}
 
 
-@pytest.mark.demand("U59")
-def test_a_join_that_was_killed_and_is_taken_back(stack: LabStack, running: list[RunningUp]) -> None:
-    stack.move("n4", "core")
+def kill_in_join(stack: LabStack, running: list[RunningUp], role: str) -> None:
+    """Cut the `up` of the stack as it is short, with n4 in the swarm and no link that knows of it."""
     running.append(RunningUp(stack))
     running[0].until("SwarmNode n4 creating")
     running[0].kill()
     unlock(stack)
     # The join as far as the kill let it come, or as far as it could have.
-    token = stack.docker("/swarm")["JoinTokens"]["Worker"]
+    token = stack.docker("/swarm")["JoinTokens"][role]
     stack.ssh("n4", f"docker swarm join --token {token} {stack.address('n1')}:2377", check=False)
     wait_for("n4 is in the swarm", lambda: node_state(stack, "n4") == "active", seconds=60)
     assert not has_link(stack, "SwarmNode", "n4"), "no link knows of it"
+
+
+@pytest.mark.demand("U59")
+def test_a_join_that_was_killed_and_is_taken_back(stack: LabStack, running: list[RunningUp]) -> None:
+    stack.move("n4", "core")
+    kill_in_join(stack, running, "Worker")
     stack.move("n4", "spare")
     stack.up().expect()
     assert roles(stack) == dict.fromkeys(MANAGERS, "manager")
@@ -94,14 +91,7 @@ def test_a_node_that_no_link_knows_of_leaves_also_when_its_host_is_off(
 ) -> None:
     stack.move("n4", "core")
     stack.fleet["clusters"]["blue"]["managers"] = ["n1", "n2", "n4"]
-    running.append(RunningUp(stack))
-    running[0].until("SwarmNode n4 creating")
-    running[0].kill()
-    unlock(stack)
-    token = stack.docker("/swarm")["JoinTokens"]["Manager"]
-    stack.ssh("n4", f"docker swarm join --token {token} {stack.address('n1')}:2377", check=False)
-    wait_for("n4 is in the swarm", lambda: node_state(stack, "n4") == "active", seconds=60)
-    assert not has_link(stack, "SwarmNode", "n4")
+    kill_in_join(stack, running, "Manager")
     lab.host("n4").kill()
     stack.fleet["clusters"]["blue"]["managers"] = list(MANAGERS)
     stack.fleet["pools"]["core"]["hosts"].remove("n4")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
@@ -16,7 +19,7 @@ from metal.settings.access import Access
 from metal.site import Site
 from metal.waiting import LOOK_SECONDS
 
-__all__ = ["as_text", "has_tls", "in_swarm", "observe_engine"]
+__all__ = ["as_text", "has_tls", "in_swarm", "observe_engine", "swarm_state"]
 
 
 def observe_engine(site: Site, access: Access) -> EngineSeen:
@@ -38,8 +41,15 @@ def observe_engine(site: Site, access: Access) -> EngineSeen:
             info = api.info()
     except EngineSilent:
         return seen
-    state = str((info.get("Swarm") or {}).get("LocalNodeState") or "inactive")
-    return EngineSeen(True, True, str(info["ServerVersion"]), state, certificate, not_after, drained)
+    return EngineSeen(True, True, str(info["ServerVersion"]), swarm_state(info), certificate, not_after, drained)
+
+
+def swarm_state(info: Mapping[str, Any]) -> str:
+    """An engine's word about its membership: inactive, pending, active, error or locked.
+
+    :param info: of its `/info`.
+    """
+    return str((info.get("Swarm") or {}).get("LocalNodeState") or "inactive")
 
 
 def has_tls(ssh: Ssh) -> bool:

@@ -8,7 +8,7 @@ from metal.chassis.observe import is_off
 from metal.cluster.docker import paths
 from metal.cluster.docker.api import DockerApi, EngineSilent
 from metal.cluster.docker.daemon import TLS_DIRECTORY, without_ours
-from metal.cluster.docker.observe import as_text
+from metal.cluster.docker.observe import as_text, swarm_state
 from metal.cluster.docker.wish import EngineWish
 from metal.errors import HostError, HostFault
 from metal.host.service import observe_unit, stop
@@ -76,6 +76,6 @@ def _may_be_node(ssh: Ssh) -> bool:
         return False
     try:
         with DockerApi(ssh, timeout=_ASK_SECONDS) as api:
-            return str((api.info().get("Swarm") or {}).get("LocalNodeState") or "inactive") != "inactive"
+            return swarm_state(api.info()) != "inactive"
     except EngineSilent:
         return True
