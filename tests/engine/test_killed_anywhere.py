@@ -17,8 +17,8 @@ import pytest
 
 from tests.engine.project import CHECKOUT, Outcome, Project
 from tests.engine.torn import mend_torn_attributes
-from tests.engine.waiting import gone, wait_for
 from tests.unit.small_fleet import document, write_inventory
+from tests.waiting import gone, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.demand("U59")]
 

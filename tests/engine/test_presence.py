@@ -13,7 +13,7 @@ import pytest
 from providers.presence import has_died
 from tests.engine.test_link import HOST, PARTS, SETTLING
 from tests.engine.test_link import chain as chain  # the fixture
-from tests.engine.waiting import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.engine
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engine.project import Project
-from tests.engine.waiting import gone, wait_for
+from tests.waiting import gone, wait_for
 
 pytestmark = pytest.mark.engine
 

@@ -6,27 +6,20 @@ import io
 import json
 import subprocess
 import tarfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.waiting import wait_for
+
 if TYPE_CHECKING:
     from tests.lab.stack import LabStack
 
-__all__ = ["IMAGE", "busybox_image", "replicated_service", "wait_for"]
+__all__ = ["IMAGE", "busybox_image", "replicated_service"]
 
 IMAGE = "metalswarm/probe:1"
 PORT = 8088
-
-
-def wait_for(what: str, probe: Callable[[], bool], *, seconds: float = 60.0) -> None:
-    """Poll until `probe` is true; an assertion failure names what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not probe():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.5)
 
 
 def busybox_image(folder: Path) -> Path:

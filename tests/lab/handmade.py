@@ -16,8 +16,9 @@ import yaml
 
 from lab.api import Lab
 from tests.engine.project import CHECKOUT, Outcome, Project
-from tests.lab.containers import IMAGE, wait_for
+from tests.lab.containers import IMAGE
 from tests.lab.members import reinstall_all
+from tests.waiting import wait_for
 
 __all__ = ["TOKEN", "AdoptedStack", "HandMade"]
 

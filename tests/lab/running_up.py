@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 from tests.engine.torn import mend_torn_attributes
-from tests.engine.waiting import wait_for
 from tests.lab.stack import LabStack
+from tests.waiting import wait_for
 
 __all__ = ["RunningUp", "unlock"]
 

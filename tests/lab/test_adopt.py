@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lab.api import Lab
-from tests.lab.containers import busybox_image, wait_for
+from tests.lab.containers import busybox_image
 from tests.lab.handmade import TOKEN, AdoptedStack, HandMade
 from tests.lab.ready_stack import small_lab
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine]
 

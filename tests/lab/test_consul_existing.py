@@ -26,11 +26,11 @@ from metal.settings.external import Agents, ExternalConsul
 from metal.settings.fleet import Artifact, Deadlines, Identity
 from metal.site import Site
 from metal.waiting import Run
-from tests.lab.containers import wait_for
 from tests.lab.engines import SEED, Rack
 from tests.lab.handmade import GOSSIP, TOKEN
 from tests.lab.members import reinstall_all
 from tests.lab.ready_stack import small_lab
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

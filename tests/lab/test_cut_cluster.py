@@ -18,10 +18,10 @@ import pytest
 
 from lab.api import Lab
 from tests.engine.torn import mend_torn_attributes
-from tests.engine.waiting import wait_for
 from tests.lab.ready_stack import fresh_hosts, ready_stack, small_lab
 from tests.lab.running_up import RunningUp, unlock
 from tests.lab.stack import LabStack, fleet_document
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine, pytest.mark.demand("U59")]
 

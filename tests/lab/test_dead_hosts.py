@@ -8,10 +8,10 @@ import pytest
 
 from lab.api import Lab
 from lab.bmc.client import PowerAct
-from tests.lab.containers import wait_for
 from tests.lab.membership import everywhere, members, said, standing_stack
 from tests.lab.ready_stack import small_lab
 from tests.lab.stack import LabStack
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
 

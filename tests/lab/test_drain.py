@@ -13,9 +13,10 @@ from metal.cluster.swarm import ensure_node, observe_node, rebalance, remove_nod
 from metal.errors import ClusterError, PlanRefused
 from metal.settings.fleet import OnStuck
 from metal.site import Site
-from tests.lab.containers import busybox_image, wait_for
+from tests.lab.containers import busybox_image
 from tests.lab.engines import MemoryRecord, Rack, together
 from tests.lab.ready_stack import small_lab
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.lab]
 

@@ -20,10 +20,10 @@ from metal.cluster.docker import observe_engine
 from metal.cluster.swarm import ensure_node, observe_node
 from metal.pki.authority import BOTH, Authority
 from metal.settings.fleet import Artifact, Identity
-from tests.lab.containers import wait_for
 from tests.lab.engines import SEED, MemoryRecord, Rack, reinstall, together
 from tests.lab.members import reinstall_all
 from tests.lab.ready_stack import small_lab
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

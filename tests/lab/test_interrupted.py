@@ -9,11 +9,11 @@ import pytest
 
 from lab.api import Lab
 from lab.bmc.client import PowerAct
-from tests.engine.waiting import wait_for
 from tests.lab.ready_stack import fresh_hosts, marker, ready_stack, small_lab
 from tests.lab.running_up import RunningUp, unlock
 from tests.lab.stack import LabStack, fleet_document
 from tests.lab.traces import host_identity
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]
 

@@ -13,8 +13,8 @@ from lab.bmc.client import PowerAct, ipmitool
 from lab.bmc.flags import boot_clock, read_flags, write_flags
 from lab.errors import LabError
 from lab.host import LabHost
-from metal.waiting import Pending, Run, wait_until
 from tests.lab.traces import host_identity, ssh
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.lab]
 
@@ -29,16 +29,6 @@ def host(lab: Lab) -> Iterator[LabHost]:
     host.set_boot("none")
     yield host
     host.kill()
-
-
-def until(what: str, probe: object, seconds: float = 20) -> None:
-    wait_until(
-        what,
-        lambda: True if probe() else Pending("not yet"),  # type: ignore[operator]
-        deadline=Run().deadline(seconds),
-        fail=lambda what, seen: LabError(f"{what}: not within {seconds} s"),
-        interval=0.05,
-    )
 
 
 def install(host: LabHost) -> None:
@@ -64,7 +54,7 @@ def test_a_cycle_keeps_the_system_and_a_reinstall_replaces_it(lab: Lab, host: La
     ssh(lab, "n1", "echo kept > /root/note; echo kept > /var/lib/docker/note")
 
     host.power(PowerAct.CYCLE)
-    until("the cycle cuts the power", lambda: not host.status().ssh_answers)
+    wait_for("the cycle cuts the power", lambda: not host.status().ssh_answers)
     host.wait_for_ssh()
     cycled = host_identity(lab, "n1")
     assert cycled["boot id"] != first["boot id"]
@@ -73,7 +63,7 @@ def test_a_cycle_keeps_the_system_and_a_reinstall_replaces_it(lab: Lab, host: La
 
     host.set_boot("pxe")
     host.power(PowerAct.RESET)
-    until("the old system is gone", lambda: not host.ssh_answers())
+    wait_for("the old system is gone", lambda: not host.ssh_answers())
     host.wait_for_ssh()
     again = host_identity(lab, "n1")
     assert not set(first.values()) & set(again.values())
@@ -85,7 +75,7 @@ def test_reset_boots_the_disk_without_losing_power(lab: Lab, host: LabHost) -> N
     before = host_identity(lab, "n1")
     host.power(PowerAct.RESET)
     assert host.power_is_on()
-    until("the reset ends the system", lambda: not host.ssh_answers())
+    wait_for("the reset ends the system", lambda: not host.ssh_answers())
     assert host.power_is_on()
     host.wait_for_ssh()
     after = host_identity(lab, "n1")
@@ -105,7 +95,7 @@ def test_soft_shutdown_stops_services_in_order(lab: Lab, host: LabHost) -> None:
     )
     ssh(lab, "n1", f"printf {json.dumps(unit)} > /etc/systemd/system/orderly.service && systemctl start orderly")
     host.power(PowerAct.SOFT)
-    until("the power goes off", lambda: not host.power_is_on())
+    wait_for("the power goes off", lambda: not host.power_is_on())
     host.power(PowerAct.ON)
     host.wait_for_ssh()
     assert ssh(lab, "n1", "cat /root/stopped") == "orderly"
@@ -117,7 +107,7 @@ def test_a_reboot_from_inside_keeps_power_and_obeys_the_boot_device(lab: Lab, ho
     host.set_boot("pxe")
     installs = host.status().installs
     ssh(lab, "n1", "systemctl --no-block reboot")
-    until("the reboot installs", lambda: host.status().installs == installs + 1)
+    wait_for("the reboot installs", lambda: host.status().installs == installs + 1)
     assert host.power_is_on()
     host.wait_for_ssh()
     assert host_identity(lab, "n1")["machine id"] != before["machine id"]
@@ -126,13 +116,13 @@ def test_a_reboot_from_inside_keeps_power_and_obeys_the_boot_device(lab: Lab, ho
 def test_a_disk_without_a_system_hangs_with_power_on(lab: Lab, host: LabHost) -> None:
     host = lab.host("n5")
     host.power(PowerAct.ON)
-    until("the firmware gives up", lambda: host.status().firmware == "no system on disk")
+    wait_for("the firmware gives up", lambda: host.status().firmware == "no system on disk")
     assert host.power_is_on()
     assert not host.ssh_answers()
     host.power(PowerAct.SOFT)
     assert host.power_is_on(), "nothing is there that could shut down"
     host.power(PowerAct.OFF)
-    until("the power goes off", lambda: not host.power_is_on())
+    wait_for("the power goes off", lambda: not host.power_is_on())
 
 
 def test_a_third_install_that_nobody_claimed_is_refused(lab: Lab, host: LabHost) -> None:
@@ -141,7 +131,7 @@ def test_a_third_install_that_nobody_claimed_is_refused(lab: Lab, host: LabHost)
         host.kill()
     host.set_boot("pxe")
     host.power(PowerAct.ON)
-    until("the install is refused", lambda: host.status().firmware == "install refused")
+    wait_for("the install is refused", lambda: host.status().firmware == "install refused")
     assert host.status().unclaimed == 2
     host.kill()
 
@@ -203,7 +193,7 @@ def test_power_pulled_at_once_after_power_on_leaves_nothing_running(lab: Lab, ho
     host.set_boot("pxe")
     host.power(PowerAct.ON)
     host.power(PowerAct.OFF)
-    until("the power goes off", lambda: not host.power_is_on())
+    wait_for("the power goes off", lambda: not host.power_is_on())
     assert not host.ssh_answers()
 
 

@@ -15,8 +15,9 @@ import pytest
 from lab.api import Lab
 from lab.spec import LabSpec
 from tests.engine.project import CHECKOUT
-from tests.lab.containers import busybox_image, replicated_service, wait_for
+from tests.lab.containers import busybox_image, replicated_service
 from tests.lab.stack import MANAGER_KEY, ApiRefusedError, LabStack
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine]
 

@@ -18,8 +18,9 @@ from metal.errors import Cancelled, ClusterError, PlanRefused
 from metal.pki.authority import Authority
 from metal.plan.join import BirthRecord, Role
 from metal.waiting import Run
-from tests.lab.containers import busybox_image, wait_for
+from tests.lab.containers import busybox_image
 from tests.lab.engines import SEED, MemoryRecord, Rack, reinstall, together
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

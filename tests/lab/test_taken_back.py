@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from lab.api import Lab
-from tests.engine.waiting import wait_for
 from tests.lab.ready_stack import small_lab
 from tests.lab.running_up import RunningUp, unlock
 from tests.lab.stack import LabStack, fleet_document
+from tests.waiting import wait_for
 from toolchain.pulumi import pulumi
 
 pytestmark = [pytest.mark.root, pytest.mark.lab, pytest.mark.engine]

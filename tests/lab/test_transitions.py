@@ -15,10 +15,11 @@ from lab.api import Lab
 from tests.engine.project import Outcome
 from tests.lab.client_loop import SwarmClient, asking, counting
 from tests.lab.cluster_sight import Wanted, differences, wanted_clusters
-from tests.lab.containers import IMAGE, busybox_image, wait_for
+from tests.lab.containers import IMAGE, busybox_image
 from tests.lab.ready_stack import small_lab
 from tests.lab.scenario import Scenario, Sequence, Step, broken_orders, layout, patched, scenarios
 from tests.lab.stack import LabStack
+from tests.waiting import wait_for
 
 SERVICE, REPLICAS = "probe", 3
 HERE = "probe.image"

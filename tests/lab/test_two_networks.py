@@ -11,9 +11,9 @@ import pytest
 from lab.api import Lab
 from metal.cluster.swarm import NodeReport, ensure_node
 from metal.settings.fleet import SwarmWish
-from tests.lab.containers import wait_for
 from tests.lab.engines import MemoryRecord, Rack, reinstall, together
 from tests.lab.ready_stack import small_lab
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 

@@ -22,9 +22,10 @@ from metal.host.reboot import read_boot_id
 from metal.places import WaveStopped
 from metal.site import Site
 from metal.waiting import Run
-from tests.lab.containers import busybox_image, wait_for
+from tests.lab.containers import busybox_image
 from tests.lab.engines import MemoryRecord, Rack, reinstall, together
 from tests.lab.ready_stack import small_lab
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 

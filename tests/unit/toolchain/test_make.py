@@ -21,7 +21,7 @@ def test_the_environment_is_made_in_silence_but_for_its_progress(tmp_path: Path,
     python = script(tmp_path / "python3", 'echo "$PWD/.venv/bin/python"; echo "installing requirements.lock ..." >&2')
     script(tmp_path / "metalswarm", 'echo "metalswarm $*"')
     done = subprocess.run(
-        ["make", target, f"PYTHON={python}", f"VENV={tmp_path}"],
+        ["make", "--no-print-directory", target, f"PYTHON={python}", f"VENV={tmp_path}"],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

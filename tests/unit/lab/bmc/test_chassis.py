@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from lab.bmc.configuration import CHASSIS
-from lab.errors import LabError
 from lab.process import ProcessId
-from metal.waiting import Pending, Run, wait_until
+from tests.waiting import wait_for
 
 
 def chassis(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -26,13 +25,7 @@ def power(directory: Path) -> str:
 
 
 def becomes(directory: Path, answer: str) -> None:
-    wait_until(
-        answer,
-        lambda: True if power(directory) == answer else Pending(power(directory)),
-        deadline=Run().deadline(5),
-        fail=lambda what, seen: LabError(f"expected {what}", seen=seen),
-        interval=0.02,
-    )
+    wait_for(answer, lambda: power(directory) == answer)
 
 
 @pytest.fixture
@@ -80,13 +73,7 @@ def test_the_machine_is_detached_from_the_simulator(machine: Path) -> None:
     )
     assert power(machine) == "power:1\n"
     pid = int((machine / "power").read_text().split()[0])
-    wait_until(
-        "the machine leads a session of its own",
-        lambda: True if os.getsid(pid) == pid else Pending(f"session {os.getsid(pid)}"),
-        deadline=Run().deadline(10),
-        fail=lambda what, seen: LabError(what, seen=seen),
-        interval=0.02,
-    )
+    wait_for("the machine leads a session of its own", lambda: os.getsid(pid) == pid)
     # With a writer left this would raise BlockingIOError.
     assert os.read(reader, 1) == b"", "the machine holds no descriptor of the simulator"
     os.close(reader)
@@ -94,13 +81,7 @@ def test_the_machine_is_detached_from_the_simulator(machine: Path) -> None:
 
 def test_reset_and_soft_shutdown_reach_a_machine_that_is_on(machine: Path) -> None:
     chassis(machine, "set", "power", "1")
-    wait_until(
-        "the machine listens",
-        lambda: True if (machine / "leader").exists() else Pending("no leader"),
-        deadline=Run().deadline(5),
-        fail=lambda what, seen: LabError(what, seen=seen),
-        interval=0.02,
-    )
+    wait_for("the machine listens", (machine / "leader").exists)
     assert chassis(machine, "set", "reset", "1").returncode == 0
     assert chassis(machine, "set", "shutdown", "1").returncode == 0
     becomes(machine, "power:0\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,9 @@ from metal.bmc import BmcPool, BootDevice, BootTarget, Power
 from metal.bmc.rmcp.suites import SUITE_3, SUITE_17
 from metal.errors import BmcError, BmcFault
 from metal.settings.credentials import BmcLogin
-from metal.waiting import Pending, Run, wait_until
+from metal.waiting import Run
 from tests.unit.metal.bmc.conftest import PASSWORD, USER, OneLogin, address_of
+from tests.waiting import wait_for
 
 OFF, ON = 0, 1
 
@@ -57,17 +57,7 @@ def faulty(start):
 
 
 def no_session_left(responder: Responder) -> None:
-    until("all sessions closed", lambda: responder.open_sessions == 0)
-
-
-def until(what: str, probe: Callable[[], bool]) -> None:
-    wait_until(
-        what,
-        lambda: True if probe() else Pending("not yet"),
-        deadline=Run().deadline(20),
-        fail=lambda what, seen: BmcError(what, fault=BmcFault.NO_SLOT, seen=seen),
-        interval=0.01,
-    )
+    wait_for("all sessions closed", lambda: responder.open_sessions == 0)
 
 
 def refused(responder: Responder, pool: BmcPool, *, seconds: float = 20, run: Run | None = None) -> BmcError:
@@ -199,7 +189,7 @@ def test_a_wrong_password_is_tried_once_a_run_and_locks_no_account(start):
         assert again.fault is BmcFault.AUTH
         assert "not tried again" in again.what
         assert (again.seen, again.tried) == (first.seen, first.tried)
-    until("the BMC has counted it", lambda: responder.bad_logins == 1)
+    wait_for("the BMC has counted it", lambda: responder.bad_logins == 1)
     assert [kind for kind, _ in responder.log].count(RAKP1) == 1
     assert PASSWORD not in str(again)
     responder.faults.set()
@@ -212,7 +202,7 @@ def test_an_account_that_others_have_locked_is_named_as_possible(start):
     arm(responder, "lock-out")
     for run in range(1, 4):
         assert refused(responder, make_pool("not-the-password")).fault is BmcFault.AUTH
-        until("the BMC has counted it", lambda run=run: responder.bad_logins == run)
+        wait_for("the BMC has counted it", lambda run=run: responder.bad_logins == run)
     locked = refused(responder, make_pool())
     assert locked.fault is BmcFault.AUTH
     assert "may have locked the account" in locked.next_step

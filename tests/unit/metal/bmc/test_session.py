@@ -17,8 +17,9 @@ from metal.bmc.rmcp.wire import resolve
 from metal.errors import BmcError, BmcFault, Cancelled
 from metal.settings.access import BmcAddress, BmcProtocol
 from metal.settings.credentials import BmcLogin
-from metal.waiting import Pending, Run, wait_until
+from metal.waiting import Run
 from tests.unit.metal.bmc.conftest import PASSWORD, USER, address_of
+from tests.waiting import wait_for
 
 STATUS = Request(0, 1)
 OPEN, RAKP1, RAKP3, SEALED = 0x10, 0x12, 0x14, 0xC0
@@ -41,14 +42,7 @@ def refused(session: Session, patience: float = 5) -> BmcError:
 
 
 def assert_no_slot_held(responder: Responder) -> None:
-    def probe() -> bool | Pending:
-        return True if responder.open_slots == 0 else Pending(f"{responder.open_slots} sessions open")
-
-    wait_until("all sessions closed", probe, deadline=Run().deadline(2), fail=fail, interval=0.01)
-
-
-def fail(what: str, seen: str) -> BmcError:
-    return BmcError(what, fault=BmcFault.NO_SLOT, seen=seen)
+    wait_for("all sessions closed", lambda: responder.open_slots == 0, seconds=20)
 
 
 @pytest.mark.parametrize("suite", [SUITE_3, SUITE_17])

@@ -37,6 +37,7 @@ from metal.settings.fleet import (
 from metal.site import Site
 from metal.waiting import Run
 from tests.lab.bmc_faults import BlackHole
+from tests.waiting import wait_for
 
 USER, PASSWORD = "admin", "s3cret-of-test"
 PERSISTENT_PXE = bytes.fromhex("c004000000")
@@ -134,7 +135,7 @@ def test_a_bmc_that_is_well(rack: Rack) -> None:
     assert (states["bmc"], states["suites"], states["privilege"]) == ("ipmi", "3, 17", "administrator")
     assert (states["firmware"], states["power"], states["boot"], states["ssh"]) == ("9.18", "off", "kept", "is off")
     assert states["session"].endswith(" s")
-    assert responder.open_slots == 0, "a session was left open"
+    wait_for("every session is closed", lambda: responder.open_slots == 0)
     assert responder.executed == [], "power was touched"
 
 
@@ -202,7 +203,7 @@ def test_a_wrong_password_is_tried_once_and_shown_nowhere(rack: Rack) -> None:
     assert codes(found)[0] == "login-authentication"
     assert [kind for kind, _ in responder.log].count(0x12) == 1, "a second try may lock the account"
     assert "not-the-one" not in str(found.to_dict())
-    assert responder.open_slots == 0
+    wait_for("the login that was refused is given up", lambda: responder.open_slots == 0)
 
 
 @pytest.mark.demand("U35")

@@ -12,7 +12,7 @@ from metal.waiting import Pending, Run, wait_until
 __all__ = ["gone", "wait_for"]
 
 
-def wait_for(what: str, holds: Callable[[], bool], *, seconds: float = 30) -> None:
+def wait_for(what: str, holds: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait until `holds()`; fails the test after `seconds`."""
 
     def fail(what: str, seen: str) -> MetalError:
