@@ -46,6 +46,13 @@ def discover(
     ] = "",
     port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port of IPMI.")] = 623,
     redfish_port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port of Redfish; 0 to leave it out.")] = 443,
+    ca: Annotated[
+        Path | None, typer.Option(help="PEM file of the authority of Redfish certificates; the system's own without.")
+    ] = None,
+    trust_shown: Annotated[
+        bool,
+        typer.Option("--trust-shown", help="Log in over Redfish also where no authority vouches for the certificate."),
+    ] = False,
     rate: Annotated[int, typer.Option(min=1, max=100000, help="Pings, and connections, begun a second.")] = 500,
     patience: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds that the last pong is waited for.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as one JSON document.")] = False,
@@ -58,7 +65,7 @@ def discover(
     """
     from metal.discover import Wish
 
-    wish = Wish(credentials, port, redfish_port, float(rate), patience)
+    wish = Wish(credentials, port, redfish_port, float(rate), patience, ca=ca, trust_shown=trust_shown)
     files = list(dict.fromkeys([*(inventory or []), *([write] if write and write.exists() else [])]))
     try:
         found, written = _discover(ranges, wish, files, write, hosts=hosts, update=update, stack=stack)
@@ -91,6 +98,8 @@ def _discover(
     from metal.waiting import Run
 
     addresses = parse_ranges(ranges)
+    if wish.ca is not None and not wish.ca.is_file():
+        raise SettingsError([f"--ca {wish.ca}: is no file; allowed: the PEM file of an authority's certificate"])
     if write is not None and not write.parent.is_dir():
         raise SettingsError(
             [f"--write {write}: there is no folder {write.parent}; allowed: a file in one that is there"]
@@ -100,7 +109,15 @@ def _discover(
     run = Run(progress=lambda line: typer.echo(line, err=True))
     signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
     found = discover(addresses, wish, known=known, credentials=_credentials(wish.profile, stack), run=run)
-    return found, write_down(found, to=write, inventories=files, profile=wish.profile, hosts=scheme, update=update)
+    return found, write_down(
+        found,
+        to=write,
+        inventories=files,
+        profile=wish.profile,
+        hosts=scheme,
+        update=update,
+        ca=str(wish.ca) if wish.ca else "",
+    )
 
 
 def _known(files: list[Path]) -> tuple[Known, ...]:

@@ -84,7 +84,7 @@ def _describe(
         "machine": str(host.machine_directory),
         "flags": str(host.bmc_directory / "bootflags"),
         "certificate": str(certificate_of(host).pem),
-        "system": {"id": host.name, "uuid": str(known), "serial": f"LAB-{host.name}"},
+        "system": {"id": host.name, "uuid": str(known), "serial": f"LAB-{host.name}", "macs": [host.mac]},
         "temper": dict(temper),
         "rules": [dict(rule) for rule in rules],
     }

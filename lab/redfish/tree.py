@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["POLICIES", "RESETS", "TARGETS", "SystemSpec", "documents", "normal"]
+__all__ = ["BMC_MAC", "POLICIES", "RESETS", "TARGETS", "SystemSpec", "documents", "normal"]
 
 RESETS = ["On", "ForceOff", "GracefulShutdown", "ForceRestart"]
 TARGETS = ["None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "Diags", "Utilities"]
+BMC_MAC = "02:00:00:00:00:b1"
 POLICIES = ["AlwaysOff", "LastState", "AlwaysOn"]
 
 Documents = dict[str, dict[str, Any]]
@@ -17,11 +18,14 @@ Documents = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class SystemSpec:
+    """:ivar macs: of its network cards, in their order."""
+
     id: str = "1"
     uuid: str = "4c4c4544-0042-4b10-8056-b7c04f4a3132"
     serial: str = "LAB0001"
     manufacturer: str = "Metalswarm Lab"
     model: str = "Small BMC"
+    macs: Sequence[str] = ()
 
 
 def normal(path: str) -> str:
@@ -51,8 +55,14 @@ def documents(systems: Sequence[SystemSpec], *, settings: bool = False, action_i
             "Members@odata.count": len(systems),
             "Members": [{"@odata.id": f"{root}/Systems/{system.id}"} for system in systems],
         },
-        f"{root}/Managers/bmc": {"@odata.id": f"{root}/Managers/bmc", "Id": "bmc", "FirmwareVersion": "1.2.3"},
+        f"{root}/Managers/bmc": {
+            "@odata.id": f"{root}/Managers/bmc",
+            "Id": "bmc",
+            "FirmwareVersion": "1.2.3",
+            "EthernetInterfaces": {"@odata.id": f"{root}/Managers/bmc/EthernetInterfaces"},
+        },
     }
+    tree |= _cards(f"{root}/Managers/bmc/EthernetInterfaces", [BMC_MAC])
     for system in systems:
         tree |= _system(f"{root}/Systems/{system.id}", system, settings=settings, action_info=action_info)
     return tree
@@ -86,7 +96,19 @@ def _system(path: str, system: SystemSpec, *, settings: bool, action_info: bool)
         "Links": {"ManagedBy": [{"@odata.id": "/redfish/v1/Managers/bmc"}]},
         "Actions": {"#ComputerSystem.Reset": reset},
     }
+    if system.macs:
+        tree[path]["EthernetInterfaces"] = {"@odata.id": f"{path}/EthernetInterfaces"}
+        tree |= _cards(f"{path}/EthernetInterfaces", system.macs)
     if settings:
         tree[path]["@Redfish.Settings"] = {"SettingsObject": {"@odata.id": f"{path}/SD"}}
         tree[f"{path}/SD"] = {"@odata.id": f"{path}/SD", "Id": "SD", "Boot": dict(boot)}
     return tree
+
+
+def _cards(collection: str, macs: Sequence[str]) -> Documents:
+    paths = [f"{collection}/{number}" for number, _ in enumerate(macs, start=1)]
+    tree: Documents = {
+        path: {"@odata.id": path, "Id": path.rpartition("/")[2], "PermanentMACAddress": mac.upper(), "MACAddress": mac}
+        for path, mac in zip(paths, macs, strict=True)
+    }
+    return tree | {collection: {"@odata.id": collection, "Members": [{"@odata.id": path} for path in paths]}}

@@ -60,4 +60,12 @@ QUIRKS: tuple[Quirk, ...] = (
         source="quadsproject/badfish#447, stmcginnis/gofish#75: 503 with RAC0218 when all sessions are taken",
         recorded="redfish/dell-idrac9.json",
     ),
+    Quirk(
+        family="Dell iDRAC, Redfish",
+        makers=("dell",),
+        treat=(("serial", "SKU"),),
+        source="ansible/ansible#53461, bb-Ricardo/netbox-sync#375: the service tag, which the system shows as its "
+        "serial number, is the SKU; SerialNumber is the board's",
+        recorded="redfish/dell-idrac9.json",
+    ),
 )

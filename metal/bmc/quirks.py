@@ -30,6 +30,7 @@ class Treatment:
     :ivar optical: Redfish: the target that boots an optical drive, where the BMC offers it.
     :ivar busy: Redfish: keys of messages that mean "not now": the same request is taken some time later.
     :ivar full: Redfish: keys of messages that mean that no session is free.
+    :ivar serial: Redfish: the property with the serial number that the system's own firmware shows.
     """
 
     efi_disk: int = 0
@@ -38,6 +39,7 @@ class Treatment:
     optical: str = "Cd"
     busy: tuple[str, ...] = ()
     full: tuple[str, ...] = ()
+    serial: str = "SerialNumber"
 
 
 BOOK = Treatment()

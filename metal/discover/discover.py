@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
-from metal.bmc.budget import Budget
-from metal.discover.identify import identify
+from metal.discover.login import log_in
 from metal.discover.match import Known, Match, match
 from metal.discover.root import service_roots
 from metal.discover.sight import Found
 from metal.discover.sweep import sweep
-from metal.errors import BmcError
-from metal.settings.access import BmcAddress, BmcProtocol
 from metal.settings.credentials import Credentials
-from metal.settings.fleet import HostFacts, Limits
+from metal.settings.fleet import HostFacts
 from metal.waiting import Run
 
 __all__ = ["Discovery", "Wish", "discover", "known_hosts"]
-
-_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -35,6 +30,8 @@ class Wish:
     :ivar rate: datagrams, and connections, begun a second.
     :ivar patience: seconds that the last answer to a ping is waited for.
     :ivar login_patience: seconds that a login or an answer in a session is waited for.
+    :ivar ca: PEM file of the authority of Redfish certificates; None for the system's own ones.
+    :ivar trust_shown: log in over Redfish to who shows a certificate that no authority vouches for.
     """
 
     profile: str = ""
@@ -43,6 +40,8 @@ class Wish:
     rate: float = 500.0
     patience: float = 1.0
     login_patience: float = 15.0
+    ca: Path | None = None
+    trust_shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,27 +108,18 @@ def discover(
         if address in pinged.pongs or address in roots
     ]
     if wish.profile:
-        run.progress(f"logs in to {sum(each.ipmi for each in found)} BMCs")
-        found = _identified(found, wish, credentials, run)
+        run.progress(f"logs in to {len(found)} BMCs")
+        found = log_in(
+            found,
+            wish.profile,
+            pins={address: each.fingerprint for each in known if each.fingerprint for address in each.bmc_addresses},
+            ca=wish.ca,
+            trust_shown=wish.trust_shown,
+            credentials=credentials,
+            run=run,
+            patience=wish.login_patience,
+        )
     return Discovery(match(found, known), len(addresses), pinged.sent, tuple(known))
-
-
-def _identified(found: Sequence[Found], wish: Wish, credentials: Credentials, run: Run) -> list[Found]:
-    limits = Limits()
-    budget = Budget(sessions=limits.bmc_sessions, per_subnet=limits.bmc_per_subnet)
-
-    def one(each: Found) -> Found:
-        if not each.ipmi:
-            return each
-        address = BmcAddress(each.address, each.address, each.port, BmcProtocol.IPMI, wish.profile)
-        try:
-            seen = identify(address, credentials=credentials, budget=budget, run=run, patience=wish.login_patience)
-        except BmcError as error:
-            return replace(each, trouble=error.what.removeprefix(f"BMC {each.address}: "))
-        return replace(each, machine=seen)
-
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="discover") as threads:
-        return list(threads.map(one, found))
 
 
 def known_hosts(facts: Mapping[str, HostFacts], files: Mapping[str, str]) -> tuple[Known, ...]:
@@ -145,6 +135,8 @@ def known_hosts(facts: Mapping[str, HostFacts], files: Mapping[str, str]) -> tup
             uuid=host.uuid or "",
             bmc=host.bmc.address if host.bmc else "",
             bmc_addresses=_addresses(host.bmc.address) if host.bmc else (),
+            system=host.bmc.system if host.bmc else "",
+            fingerprint=host.bmc.fingerprint if host.bmc else "",
         )
         for name, host in facts.items()
     )

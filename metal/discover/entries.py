@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable
+from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from metal.discover.sight import Found
@@ -43,37 +44,49 @@ class Scheme:
         return str(self._network[int(found) & int(self._network.hostmask)])
 
 
-def placeholder(bmc: str) -> str:
-    """An address that stands for none: of the range for documentation (RFC 3849), one for each BMC, routed nowhere."""
-    return str(IPv6Address(_DOCUMENTATION | (int(ip_address(bmc)) & (1 << 96) - 1)))
+def placeholder(bmc: str, system: str = "") -> str:
+    """An address that stands for none: of the range for documentation (RFC 3849), one for each, routed nowhere.
+
+    :param system: Id of one of several systems that the BMC has.
+    """
+    number = int.from_bytes(sha256(f"{bmc} {system}".encode()).digest()) if system else int(ip_address(bmc))
+    return str(IPv6Address(_DOCUMENTATION | (number & (1 << 96) - 1)))
 
 
 def name_of(found: Found, taken: Collection[str]) -> str:
     """A name that is not taken: the serial number, which stays when the address changes; else the address."""
     serial = found.machine.serial if found.machine else ""
     base = re.sub(r"[^a-z0-9]+", "-", serial.lower()).strip("-")[:60].strip("-")
-    base = base or "bmc-" + re.sub(r"[.:]+", "-", found.address).strip("-")
+    where = f"{found.address}.{found.system}".rstrip(".")
+    base = base or "bmc-" + re.sub(r"[^0-9A-Za-z]+", "-", where).strip("-").lower()
     names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
     return next(name for name in names if name not in taken)
 
 
-def entry_lines(found: Found, name: str, *, credentials: str, address: str = "") -> list[str]:
+def entry_lines(found: Found, name: str, *, credentials: str, address: str = "", ca: str = "") -> list[str]:
     """The entry as lines of a block map: what was seen as a comment, then the entry itself.
 
     :param credentials: profile name that its BMC is logged in to with.
     :param address: of the host; empty for a placeholder, and a hold.
+    :param ca: PEM file of the authority that may have vouched for its certificate; empty for the system's own ones.
     """
     # Said in full: the file that they are added to may have defaults that are others.
     protocol, port = ("ipmi", found.port) if found.ipmi else ("redfish", found.redfish_port)
     bmc = [f"address: {_scalar(found.address)}", f"protocol: {protocol}", f"port: {port}"]
-    if found.redfish and found.redfish.fingerprint and not found.ipmi:
+    if found.redfish and found.redfish.fingerprint and not found.ipmi and not found.vouched:
         bmc.append(f"fingerprint: {json.dumps(found.redfish.fingerprint)}")
+    if found.vouched and ca and not found.ipmi:
+        bmc.append(f"ca: {_scalar(ca)}")
+    if found.system and not found.ipmi:
+        bmc.append(f"system: {_scalar(found.system)}")
     bmc.append(f"credentials: {_scalar(credentials)}")
-    parts = [f"address: {_scalar(address or placeholder(found.address))}", f"bmc: {{{', '.join(bmc)}}}"]
+    parts = [f"address: {_scalar(address or placeholder(found.address, found.system))}", f"bmc: {{{', '.join(bmc)}}}"]
     if found.machine and found.machine.serial:
         parts.append(f"serial: {_scalar(found.machine.serial)}")
     if found.machine and found.machine.uuid:
         parts.append(f"uuid: {_scalar(found.machine.uuid)}")
+    if found.machine and found.machine.macs:
+        parts.append(f"macs: [{', '.join(map(json.dumps, found.machine.macs))}]")
     if not address:
         parts.append(f"hold: {_scalar(HOLD)}")
     return [*(f"# {line}" for line in described(found)), f"{_scalar(name)}: {{{', '.join(parts)}}}"]
@@ -90,11 +103,14 @@ def described(found: Found) -> Iterable[str]:
             machine.mac and f"BMC MAC {machine.mac}",
         ]
         parts.append(machine.power and f"power {machine.power}")
+        parts.append(found.system and f"system {found.system}")
         yield ", ".join(part for part in parts if part)
     if found.redfish:
         root = found.redfish
         words = " ".join(word for word in ("Redfish", root.version, root.vendor, root.product) if word)
         yield words + (f", certificate {root.fingerprint}" if root.fingerprint else "")
+    if found.unread:
+        yield f"MACs of the host not read: {found.unread}"
     if not machine:
         yield "answers a ping; nobody logged in" if found.ipmi else "nobody logged in"
 

@@ -32,6 +32,8 @@ class Known:
 
     :ivar bmc: address as it stands there; empty for none.
     :ivar bmc_addresses: what that address means, where it is a name.
+    :ivar system: Id of its system, where the BMC has several.
+    :ivar fingerprint: of the certificate that its BMC is pinned to; empty for none.
     """
 
     host: str
@@ -40,6 +42,12 @@ class Known:
     uuid: str = ""
     bmc: str = ""
     bmc_addresses: tuple[str, ...] = ()
+    system: str = ""
+    fingerprint: str = ""
+
+    def is_at(self, found: Found) -> bool:
+        """Whether the inventory has it where that was found: of a BMC with several systems, at that system."""
+        return self.answers_at(found.address) and self.system.lower() == found.system.lower()
 
     def answers_at(self, address: str) -> bool:
         return address == self.bmc or address in self.bmc_addresses
@@ -82,7 +90,7 @@ def match(found: Sequence[Found], known: Sequence[Known]) -> tuple[Match, ...]:
 
 def _one(found: Found, known: Sequence[Known]) -> Match:
     machine = found.machine
-    here = next((each for each in known if each.answers_at(found.address)), None)
+    here = next((each for each in known if each.is_at(found)), None)
     same = [each for each in known if machine is not None and _is(machine, each)]
     if len(same) > 1:
         names = " and ".join(each.host for each in same)

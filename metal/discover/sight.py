@@ -41,6 +41,7 @@ class Machine:
     :ivar uuid: what the GUID is as a system UUID, where that can be told.
     :ivar uuids: everything that it may be.
     :ivar mac: the BMC's own, not one of the host's.
+    :ivar macs: the host's, which are told over Redfish only.
     """
 
     maker: str = ""
@@ -53,6 +54,7 @@ class Machine:
     uuids: tuple[str, ...] = ()
     mac: str = ""
     power: str = ""
+    macs: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -63,18 +65,22 @@ class Machine:
             "uuid": self.uuid,
             "guid": self.guid,
             "bmc_mac": self.mac,
+            "macs": list(self.macs),
             "power": self.power,
         }
 
 
 @dataclass(frozen=True)
 class Found:
-    """A BMC.
+    """A BMC, or one of several systems that it has.
 
     :ivar ipmi: it answered a ping, at `port`.
     :ivar redfish: None where it does not speak it.
     :ivar machine: None where nobody logged in.
-    :ivar trouble: why a login failed.
+    :ivar trouble: why a login failed, or was not made.
+    :ivar system: Id of the system over Redfish, where there are several.
+    :ivar vouched: an authority vouched for its certificate.
+    :ivar unread: why the host's MACs could not be read beside what was.
     """
 
     address: str
@@ -84,6 +90,9 @@ class Found:
     redfish_port: int = 443
     machine: Machine | None = None
     trouble: str = ""
+    system: str = ""
+    vouched: bool = False
+    unread: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -92,4 +101,6 @@ class Found:
             "redfish": self.redfish.to_dict() if self.redfish else None,
             "machine": self.machine.to_dict() if self.machine else None,
             "trouble": self.trouble,
+            "system": self.system,
+            "unread": self.unread,
         }

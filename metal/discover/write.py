@@ -40,6 +40,7 @@ def write_down(
     profile: str = "",
     hosts: Scheme | None = None,
     update: bool = False,
+    ca: str = "",
 ) -> Written:
     """Add what is new to `to`, and write every changed file, each at once. What is there stays as it is.
 
@@ -48,9 +49,10 @@ def write_down(
     :param profile: credential profile of new entries; `default` where it is empty.
     :param hosts: how a host's address follows from its BMC's; None gives each a placeholder and a hold.
     :param update: change the addresses of BMCs that have moved, in the file that has them.
+    :param ca: the authority's file that was looked with, as new entries name it.
     :raises SettingsError: the result would not be valid, or a file cannot be added to; nothing was written then.
     """
-    lines, names = _entries(found, profile or "default", hosts)
+    lines, names = _entries(found, profile or "default", hosts, ca)
     texts: dict[Path, str] = {}
     moved: list[str] = []
     for each in found.matches if update else ():
@@ -73,7 +75,7 @@ def write_down(
     return Written(texts, names, tuple(moved))
 
 
-def _entries(found: Discovery, profile: str, hosts: Scheme | None) -> tuple[list[str], dict[str, str]]:
+def _entries(found: Discovery, profile: str, hosts: Scheme | None, ca: str) -> tuple[list[str], dict[str, str]]:
     taken = {each.host for each in found.known}
     lines: list[str] = []
     names: dict[str, str] = {}
@@ -82,8 +84,9 @@ def _entries(found: Discovery, profile: str, hosts: Scheme | None) -> tuple[list
             continue  # after a failed login it is not known whether the machine is new
         name = names[each.found.address] = name_of(each.found, taken)
         taken.add(name)
-        address = hosts.address(each.found.address) if hosts else ""
-        lines += entry_lines(each.found, name, credentials=profile, address=address)
+        # Several systems have one BMC's address in common, so that none of them has the one that would follow from it.
+        address = hosts.address(each.found.address) if hosts and not each.found.system else ""
+        lines += entry_lines(each.found, name, credentials=profile, address=address, ca=ca)
     return lines, names
 
 

@@ -6,12 +6,12 @@ number is taken for an identity, and a wrong one would make one machine pass for
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from metal.bmc.rmcp.frames import Reply, Request
+from metal.bmc.serial import own_serial
 
 __all__ = ["Fru", "parse_area", "parse_fru", "read_fru"]
 
@@ -25,11 +25,6 @@ _MOST = 4096
 # "Cannot return that many bytes" in its several spellings: wrong length, too long, out of range.
 _TOO_MUCH = {0xC7, 0xC8, 0xC9, 0xCA}
 _BCD = "0123456789 -.???"
-_FILLERS = re.compile(
-    r"0*|n/?a|none|unknown|not (specified|available)|default string|system serial number|x+|0?123456789"
-    r"|to be filled by o\.?e\.?m\.?",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -98,9 +93,9 @@ def parse_fru(read: Callable[[int, int], bytes]) -> Fru:
     return Fru(
         maker=_at(product, 0) or _at(board, 0),
         product=_at(product, 1) or _at(board, 1),
-        serial=_serial(_at(product, 4)),
-        chassis_serial=_serial(_at(chassis, 1)),
-        board_serial=_serial(_at(board, 2)),
+        serial=own_serial(_at(product, 4)),
+        chassis_serial=own_serial(_at(chassis, 1)),
+        board_serial=own_serial(_at(board, 2)),
     )
 
 
@@ -154,7 +149,3 @@ def _six_bit(data: bytes) -> str:
 
 def _at(fields: tuple[str, ...], index: int) -> str:
     return fields[index] if index < len(fields) else ""
-
-
-def _serial(text: str) -> str:
-    return "" if _FILLERS.fullmatch(text) else text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from metal.bmc.failure import failure
 from metal.bmc.ipmi.chassis import ChassisControl
 from metal.bmc.power import Between, Outcome, settled_power, switch_cycle, switch_off, switch_on
 from metal.bmc.protocol import BmcIdentity, BootDevice, BootTarget, Power
-from metal.bmc.quirks import BOOK, Device, Treatment, asks_firmware, treatment_of
+from metal.bmc.quirks import BOOK, Treatment, asks_firmware, treatment_of
 from metal.bmc.redfish.boot import decode_override
 from metal.bmc.redfish.http import Answer
 from metal.bmc.redfish.link import ROOT, RedfishLink
@@ -18,7 +19,7 @@ from metal.bmc.redfish.override import set_override
 from metal.bmc.redfish.power import decode_power_state, offered_resets, reset_action, reset_type
 from metal.bmc.redfish.restore import POLICY, read_restore, set_restore
 from metal.bmc.redfish.service import Service
-from metal.bmc.redfish.systems import find_system, link_to
+from metal.bmc.redfish.systems import device_of, find_system, link_to
 from metal.errors import BmcError, BmcFault
 from metal.settings.fleet import PowerRestore
 
@@ -185,13 +186,9 @@ class RedfishBmc:
         return self._system
 
     def _learn(self) -> None:
-        root, system = self._service.root, self._system
-        oem = root.get("Oem")
-        makers = [system.get("Manufacturer"), root.get("Vendor"), *(oem if isinstance(oem, dict) else ())]
-        products = [system.get("Model"), root.get("Product")]
-        device = Device(maker=_words(makers), product=_words(products))
-        if system and asks_firmware(device):
-            device = Device(maker=device.maker, product=device.product, firmware=self._firmware_version())
+        device = device_of(self._service.root, self._system)
+        if self._system and asks_firmware(device):
+            device = replace(device, firmware=self._firmware_version())
         self._treatment = treatment_of(device)
         self._link.learn(busy=self._treatment.busy, full=self._treatment.full)
 
@@ -203,10 +200,6 @@ class RedfishBmc:
 
     def close(self) -> None:
         self._link.close()
-
-
-def _words(values: list[Any]) -> str:
-    return " ".join(str(value) for value in values if value)
 
 
 def _boot_of(resource: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from metal.bmc.failure import failure
+from metal.bmc.quirks import Device, treatment_of
 from metal.bmc.redfish.link import RedfishLink
 from metal.errors import BmcError, BmcFault
 from metal.settings.access import BmcAddress
 
-__all__ = ["find_system", "link_to", "same_uuid"]
+__all__ = ["device_of", "find_system", "link_to", "member_paths", "same_uuid", "systems_of"]
 
 _MOST_PAGES = 20
 
@@ -38,14 +39,14 @@ def find_system(link: RedfishLink, root: Mapping[str, Any]) -> str:
     :param root: the service root.
     :raises BmcError: PROTOCOL with the list of systems: none or several could be meant; or the BMC's own refusal.
     """
-    members = [_Member(path) for path in _member_paths(link, link_to(root, "Systems") or "/redfish/v1/Systems")]
+    members = [_Member(path) for path in member_paths(link, systems_of(root))]
     address = link.address
     if address.system:
         fitting = [member for member in members if member.id.lower() == address.system.lower()]
     elif len(members) == 1:
         fitting = members
     else:
-        members = [_look_at(link, member) for member in members]
+        members = [_look_at(link, root, member) for member in members]
         fitting = [member for member in members if _belongs(member, address)]
     if len(fitting) != 1:
         raise _unclear(address, members)
@@ -72,7 +73,30 @@ def same_uuid(one: str, other: str) -> bool:
     return first in (second, uuid.UUID(bytes=second.bytes_le))
 
 
-def _member_paths(link: RedfishLink, collection: str) -> Iterator[str]:
+def device_of(root: Mapping[str, Any], system: Mapping[str, Any]) -> Device:
+    """How a BMC shows itself, for the table of quirks; without its firmware, which takes a question more.
+
+    :param system: empty before it is known.
+    """
+    oem = root.get("Oem")
+    makers = [system.get("Manufacturer"), root.get("Vendor"), *(oem if isinstance(oem, dict) else ())]
+    return Device(maker=_words(makers), product=_words([system.get("Model"), root.get("Product")]))
+
+
+def _words(values: Sequence[Any]) -> str:
+    return " ".join(str(value) for value in values if value)
+
+
+def systems_of(root: Mapping[str, Any]) -> str:
+    """Path of a service's collection of systems."""
+    return link_to(root, "Systems") or "/redfish/v1/Systems"
+
+
+def member_paths(link: RedfishLink, collection: str) -> Iterator[str]:
+    """Paths of what a collection holds, over all its pages.
+
+    :raises BmcError: the BMC does not give it.
+    """
     for _ in range(_MOST_PAGES):
         page = link.get(collection).json()
         for member in page.get("Members") or ():
@@ -84,9 +108,10 @@ def _member_paths(link: RedfishLink, collection: str) -> Iterator[str]:
         collection = following
 
 
-def _look_at(link: RedfishLink, member: _Member) -> _Member:
+def _look_at(link: RedfishLink, root: Mapping[str, Any], member: _Member) -> _Member:
     system = link.get(member.path).json()
-    return _Member(member.path, str(system.get("SerialNumber") or ""), str(system.get("UUID") or "").lower())
+    serial = system.get(treatment_of(device_of(root, system)).serial)
+    return _Member(member.path, str(serial or ""), str(system.get("UUID") or "").lower())
 
 
 def _belongs(member: _Member, address: BmcAddress) -> bool:

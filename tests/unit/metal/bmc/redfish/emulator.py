@@ -13,9 +13,10 @@ import bcrypt
 
 from lab.redfish.certificate import Certificate, make_certificate
 
-__all__ = ["SYSTEMS", "Emulator"]
+__all__ = ["MACS", "SYSTEMS", "Emulator"]
 
 SYSTEMS = {"blade1": "11111111-2222-3333-4455-66778899aab1", "blade2": "11111111-2222-3333-4455-66778899aab2"}
+MACS = {"blade1": "00:5c:52:31:3a:9c", "blade2": "00:5c:52:31:3a:9d"}
 
 
 @dataclass
@@ -35,7 +36,13 @@ class Emulator:
         digest = bcrypt.hashpw(self.password.encode(), bcrypt.gensalt(4, prefix=b"2b")).decode().replace("$2b$", "$2y$")
         (self.folder / "users").write_text(f"{self.user}:{digest}\n")
         systems = [
-            {"uuid": uuid, "name": name, "power_state": "Off", "external_notifier": False, "nics": []}
+            {
+                "uuid": uuid,
+                "name": name,
+                "power_state": "Off",
+                "external_notifier": False,
+                "nics": [{"mac": MACS[name]}],
+            }
             for name, uuid in SYSTEMS.items()
         ]
         said = {

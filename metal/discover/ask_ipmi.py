@@ -13,14 +13,14 @@ from metal.settings.access import BmcAddress
 from metal.settings.credentials import Credentials
 from metal.waiting import Run
 
-__all__ = ["identify"]
+__all__ = ["ask_ipmi"]
 
 # FRU data come in pieces of 16 bytes, one command each.
 _SECONDS = 60.0
 _TURN_SECONDS = 3600.0
 
 
-def identify(address: BmcAddress, *, credentials: Credentials, budget: Budget, run: Run, patience: float) -> Machine:
+def ask_ipmi(address: BmcAddress, *, credentials: Credentials, budget: Budget, run: Run, patience: float) -> Machine:
     """Log in and ask; what it does not say is left empty.
 
     :param patience: seconds that a login or an answer is waited for.
