@@ -47,7 +47,7 @@ def password(
     as_json: Annotated[bool, typer.Option("--json", help="With --status: one JSON document.")] = False,
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
-    """Set the password of another profile on BMCs over IPMI: on the first alone, then on all others at once."""
+    """Set the password of another profile on BMCs: on the first alone, then on all others at once."""
     from cli.stack import open_stack, project_folder
     from metal.site import Site
     from metal.waiting import Run

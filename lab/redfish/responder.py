@@ -11,22 +11,25 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from lab.redfish.board import Board, MemoryBoard
+from lab.redfish.boot import is_recorded, refuse_boot
 from lab.redfish.certificate import Certificate
 from lab.redfish.rules import Action, Rules
-from lab.redfish.server import Reply, Request, Server
+from lab.redfish.server import Reply, Request, Server, refusal
 from lab.redfish.temper import Etag, Mode, Temper
-from lab.redfish.tree import POLICIES, SystemSpec, documents, normal
+from lab.redfish.tree import POLICIES, SystemSpec, accounts, documents, normal
 
 __all__ = ["Responder"]
 
 _SESSIONS = re.compile(r"/redfish/v1/(SessionService/)?Sessions(/(?P<id>[^/]+))?$")
 _RESET = re.compile(r"(?P<system>.+/Systems/[^/]+)/Actions/ComputerSystem\.Reset$")
+_ACCOUNTS = "/redfish/v1/AccountService/Accounts"
+_ACCOUNT = f"{_ACCOUNTS}/2"
 _OPPOSITES = {"On": ("On", "ForceOn"), "Off": ("ForceOff", "GracefulShutdown")}
 _OVERRIDE = ("BootSourceOverrideEnabled", "BootSourceOverrideTarget", "BootSourceOverrideMode")
 
@@ -40,6 +43,7 @@ class Responder:
     :ivar certificate: None serves plain HTTP.
     :ivar log: each request as (method, path, how it was let in: "", "basic" or "session"), in order.
     :ivar logins: sessions given so far.
+    :ivar changes: passwords kept so far.
     """
 
     user: str
@@ -55,6 +59,7 @@ class Responder:
     logins: int = 0
     most_open: int = 0
     bad_logins: int = 0
+    changes: int = 0
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
@@ -63,6 +68,7 @@ class Responder:
         for path, document in self.tree.items():
             if re.search(r"/Systems/[^/]+$", path) and path not in self.boards:
                 self.boards[path] = _board_of(document)
+        self.tree |= accounts(_ACCOUNTS)
         self._server = Server(self._answer, self.address, self.port, self.certificate)
         self.port = self._server.port
 
@@ -122,30 +128,32 @@ class Responder:
         if rule.action is Action.IGNORE:
             return Reply(HTTPStatus.NO_CONTENT)
         late = {"Retry-After": str(rule.retry_after)} if rule.retry_after else {}
-        return _error(rule.status, rule.message, rule.text, late)
+        return refusal(rule.status, rule.message, rule.text, late)
 
     def _serve(self, request: Request, admitted: str | None) -> Reply:
         path = normal(request.path)
         if time.monotonic() < self._away_until:
-            return _error(503, "Base.1.8.ServiceTemporarilyUnavailable")
+            return refusal(503, "Base.1.8.ServiceTemporarilyUnavailable")
         if path == "/redfish/v1" and request.method == "GET":
             return self._document(path)
         if (match := _SESSIONS.search(path)) and request.method == "POST":
             return self._log_in(request)
         if admitted is None:
             challenge = {"WWW-Authenticate": 'Basic realm="BMC"'} if self.temper.basic and self.temper.advertise else {}
-            return _error(401, "Base.1.8.NoValidSession", headers=challenge)
+            return refusal(401, "Base.1.8.NoValidSession", headers=challenge)
         if match and request.method == "DELETE":
             return self._log_out(match["id"] or "")
         if request.method == "POST" and (reset := _RESET.match(path)):
             return self._reset(reset["system"], request.body)
         if path not in self.tree:
-            return _error(404, "Base.1.8.ResourceMissingAtURI")
+            return refusal(404, "Base.1.8.ResourceMissingAtURI")
+        if self.temper.must_change and path != _ACCOUNT:
+            return refusal(403, "Base.1.8.PasswordChangeRequired", arguments=[_ACCOUNT])
         if request.method == "GET":
             return self._document(path)
         if request.method == "PATCH":
             return self._patch(path, request)
-        return _error(405, "Base.1.8.OperationNotAllowed")
+        return refusal(405, "Base.1.8.OperationNotAllowed")
 
     # Login
 
@@ -163,12 +171,12 @@ class Responder:
 
     def _log_in(self, request: Request) -> Reply:
         if not self.temper.session_service:
-            return _error(404, "Base.1.8.ResourceMissingAtURI")
+            return refusal(404, "Base.1.8.ResourceMissingAtURI")
         if (request.body.get("UserName"), request.body.get("Password")) != (self.user, self.password):
             self.bad_logins += 1
-            return _error(401, "Base.1.8.ResourceAtUriUnauthorized")
+            return refusal(401, "Base.1.8.ResourceAtUriUnauthorized")
         if len(self._tokens) >= self.temper.slots:
-            return _error(*self.temper.full)
+            return refusal(*self.temper.full)
         name, token = secrets.token_hex(4), secrets.token_hex(16)
         self._tokens[name] = token
         self.logins += 1
@@ -180,59 +188,65 @@ class Responder:
 
     def _log_out(self, name: str) -> Reply:
         if self._tokens.pop(name, None) is None:
-            return _error(404, "Base.1.8.ResourceMissingAtURI")
+            return refusal(404, "Base.1.8.ResourceMissingAtURI")
         return Reply(HTTPStatus.NO_CONTENT)
 
     # Resources
 
     def _document(self, path: str) -> Reply:
         document = copy.deepcopy(self.tree[path])
+        if path == _ACCOUNT or (self.temper.namesakes and path.startswith(f"{_ACCOUNTS}/")):
+            document["UserName"] = self.user
         board = self.boards.get(path) or self.boards.get(path.rpartition("/")[0])
         if path in self.boards:
             document["PowerState"] = self.boards[path].power()
         if board is not None and any(key.startswith("BootSourceOverride") for key in document.get("Boot", ())):
             shown = document["Boot"]
-            keys = [key for key in _OVERRIDE if key in shown or key != "BootSourceOverrideMode" or not _recorded(shown)]
+            keys = [
+                key for key in _OVERRIDE if key in shown or key != "BootSourceOverrideMode" or not is_recorded(shown)
+            ]
             document["Boot"] = {**shown, **{key: value for key, value in board.boot().items() if key in keys}}
         return Reply(HTTPStatus.OK, document, {"ETag": tag} if (tag := self._tag(path, document)) else {})
 
     def _tag(self, path: str, document: Mapping[str, Any]) -> str:
-        if self.temper.etag is Etag.NONE or "Boot" not in document:
+        if self.temper.etag is Etag.NONE or not ("Boot" in document or path == _ACCOUNT):
             return ""
-        shown = [document["Boot"], document.get("PowerRestorePolicy")]
+        shown = [document.get("Boot"), document.get("PowerRestorePolicy"), path == _ACCOUNT and self.changes]
         strong = '"' + hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12] + '"'
         return f"W/{strong}" if self.temper.etag is Etag.WEAK else strong
 
     def _reset(self, system: str, body: Mapping[str, Any]) -> Reply:
         board = self.boards.get(system)
         if board is None:
-            return _error(404, "Base.1.8.ResourceMissingAtURI")
+            return refusal(404, "Base.1.8.ResourceMissingAtURI")
         action = self.tree[system]["Actions"]["#ComputerSystem.Reset"]
         info = self.tree.get(normal(str(action.get("@Redfish.ActionInfo", ""))), {})
         offered = action.get("ResetType@Redfish.AllowableValues") or info["Parameters"][0]["AllowableValues"]
         kind = str(body.get("ResetType"))
         if kind not in offered:
-            return _error(400, "Base.1.8.ActionParameterNotSupported", f"ResetType {kind} is not supported")
+            return refusal(400, "Base.1.8.ActionParameterNotSupported", f"ResetType {kind} is not supported")
         state = board.state if isinstance(board, MemoryBoard) else board.power()
         if state == "Paused" and kind in ("On", "ForceOn"):
             return Reply(HTTPStatus.NO_CONTENT)
         if kind in _OPPOSITES.get(state, ()):
-            return _error(self.temper.same_state, "Base.1.8.NoOperation", f"the system is {state} already")
+            return refusal(self.temper.same_state, "Base.1.8.NoOperation", f"the system is {state} already")
         board.reset(kind)
         return Reply(HTTPStatus.NO_CONTENT)
 
     def _patch(self, path: str, request: Request) -> Reply:
         if "PowerRestorePolicy" in request.body:
             return self._keep_policy(path, request)
+        if path == _ACCOUNT and isinstance(request.body.get("Password"), str):
+            return self._keep_password(path, request)
         boot = request.body.get("Boot")
         board = self.boards.get(path) or self.boards.get(path.rpartition("/")[0])
         if not isinstance(boot, dict) or board is None or "Boot" not in self.tree[path]:
-            return _error(400, "Base.1.8.PropertyNotWritable")
+            return refusal(400, "Base.1.8.PropertyNotWritable")
         if (settings := self.tree[path].get("@Redfish.Settings")) and self._takes_boot(settings):
-            return _error(400, "Base.1.8.PropertyNotWritable", "changes belong to the settings resource")
+            return refusal(400, "Base.1.8.PropertyNotWritable", "changes belong to the settings resource")
         if (unmet := self._unmet(path, request)) is not None:
             return unmet
-        refused = self._refuse_boot(boot, self.tree[path]["Boot"])
+        refused = refuse_boot(self.temper, boot, self.tree[path]["Boot"])
         if refused is not None:
             return refused
         if self.temper.mode is Mode.FORGOTTEN and "BootSourceOverrideMode" not in boot:
@@ -243,15 +257,31 @@ class Responder:
     def _keep_policy(self, path: str, request: Request) -> Reply:
         document, wanted = self.tree[path], request.body["PowerRestorePolicy"]
         if "PowerRestorePolicy" not in document:
-            return _error(400, "Base.1.8.PropertyUnknown")
+            return refusal(400, "Base.1.8.PropertyUnknown")
         if (unmet := self._unmet(path, request)) is not None:
             return unmet
         if wanted not in document.get("PowerRestorePolicy@Redfish.AllowableValues", POLICIES):
-            return _error(400, "Base.1.8.PropertyValueNotInList", f"PowerRestorePolicy {wanted} is not in the list")
+            return refusal(400, "Base.1.8.PropertyValueNotInList", f"PowerRestorePolicy {wanted} is not in the list")
         if self.temper.forgets_restore > 0:
             self.temper.forgets_restore -= 1
         else:
             document["PowerRestorePolicy"] = wanted
+        return Reply(HTTPStatus.OK, {})
+
+    def _keep_password(self, path: str, request: Request) -> Reply:
+        if (unmet := self._unmet(path, request)) is not None:
+            return unmet
+        wanted = request.body["Password"]
+        if self.temper.refuses_passwords:
+            return refusal(400, "Base.1.8.PropertyValueFormatError", f"The value {wanted} for Password is not allowed")
+        if self.temper.forgets_passwords > 0:
+            self.temper.forgets_passwords -= 1
+            return Reply(HTTPStatus.OK, {})
+        self.password = wanted[: self.temper.keeps_letters or None]
+        self.changes += 1
+        self.temper.must_change = False
+        if self.temper.ends_sessions:
+            self._tokens.clear()
         return Reply(HTTPStatus.OK, {})
 
     def _unmet(self, path: str, request: Request) -> Reply | None:
@@ -259,38 +289,14 @@ class Responder:
         wanted = str(self._document(path).headers.get("ETag", "")).removeprefix("W/")
         matched = request.headers.get("if-match")
         if self.temper.etag is Etag.REQUIRED and matched is None:
-            return _error(428, "Base.1.8.PreconditionRequired")
+            return refusal(428, "Base.1.8.PreconditionRequired")
         if self.temper.etag is not Etag.NONE and matched not in (None, wanted):
-            return _error(412, "Base.1.8.PreconditionFailed")
+            return refusal(412, "Base.1.8.PreconditionFailed")
         return None
 
     def _takes_boot(self, settings: Mapping[str, Any]) -> bool:
         there = self.tree.get(normal(settings["SettingsObject"]["@odata.id"]), {})
         return "BootSourceOverrideTarget@Redfish.AllowableValues" in there.get("Boot", {})
-
-    def _refuse_boot(self, boot: Mapping[str, Any], shown: Mapping[str, Any]) -> Reply | None:
-        if self.temper.mode is Mode.REQUIRED and "BootSourceOverrideMode" not in boot:
-            return _error(
-                400,
-                "Base.1.8.PropertyMissing",
-                "The property BootSourceOverrideMode is a required property and must be included in the request.",
-            )
-        if self.temper.mode is Mode.REFUSED and "BootSourceOverrideMode" in boot:
-            return _error(400, "Base.1.8.PropertyNotWritable", "BootSourceOverrideMode is a read only property")
-        target = boot.get("BootSourceOverrideTarget")
-        if target == "None" and not self.temper.none_target:
-            return _error(400, "Base.1.8.PropertyValueNotInList", "BootSourceOverrideTarget None is not supported")
-        offered = shown.get("BootSourceOverrideTarget@Redfish.AllowableValues")
-        if offered and target not in (None, "None", *offered):
-            return _error(
-                400, "Base.1.8.PropertyValueNotInList", f"BootSourceOverrideTarget {target} is not in the list"
-            )
-        return None
-
-
-def _recorded(boot: Mapping[str, Any]) -> bool:
-    """A recorded reply shows what its BMC knows; without a mode in it, that BMC shows none."""
-    return "BootSourceOverrideEnabled" in boot
 
 
 def _board_of(document: Mapping[str, Any]) -> MemoryBoard:
@@ -298,15 +304,3 @@ def _board_of(document: Mapping[str, Any]) -> MemoryBoard:
     shown = document.get("Boot", {})
     board.override |= {key: str(shown[key]) for key in _OVERRIDE if shown.get(key)}
     return board
-
-
-def _error(status: int, message: str, text: str = "", headers: Mapping[str, str] | None = None) -> Reply:
-    said: Iterable[dict[str, str]] = [{"MessageId": message, **({"Message": text} if text else {})}]
-    body = {
-        "error": {
-            "code": "Base.1.8.GeneralError",
-            "message": "See ExtendedInfo",
-            "@Message.ExtendedInfo": list(said),
-        }
-    }
-    return Reply(status, body, dict(headers or {}))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from lab.redfish.certificate import Certificate
 
-__all__ = ["Reply", "Request", "Server"]
+__all__ = ["Reply", "Request", "Server", "refusal"]
 
 _HANDSHAKE = 5.0
 
@@ -111,3 +111,25 @@ class Server:
         self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
+
+
+def refusal(
+    status: int,
+    message: str,
+    text: str = "",
+    headers: Mapping[str, str] | None = None,
+    *,
+    arguments: Sequence[str] = (),
+) -> Reply:
+    """An error as the standard shapes it (DSP0266, "Error responses")."""
+    more: dict[str, Any] = {"Message": text} if text else {}
+    more |= {"MessageArgs": list(arguments)} if arguments else {}
+    said: Iterable[dict[str, Any]] = [{"MessageId": message, **more}]
+    body = {
+        "error": {
+            "code": "Base.1.8.GeneralError",
+            "message": "See ExtendedInfo",
+            "@Message.ExtendedInfo": list(said),
+        }
+    }
+    return Reply(status, body, dict(headers or {}))

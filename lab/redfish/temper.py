@@ -35,6 +35,12 @@ class Temper:
     :ivar full: status and message of a login when no session is free.
     :ivar none_target: target None goes along with Disabled.
     :ivar forgets_restore: accepts so many power restore policies without keeping them.
+    :ivar forgets_passwords: accepts so many passwords without keeping them.
+    :ivar keeps_letters: cuts a password off after so many.
+    :ivar refuses_passwords: by a rule of its own, and repeats them in its answer.
+    :ivar must_change: until its password is another one, it shows nothing but the account that is to be changed.
+    :ivar ends_sessions: all sessions of a user end with his password.
+    :ivar namesakes: shows two accounts of the user's name.
     :ivar same_state: status of a reset to the state that is held already.
     """
 
@@ -48,6 +54,12 @@ class Temper:
     none_target: bool = True
     forgets_restore: int = 0
     same_state: int = 409
+    forgets_passwords: int = 0
+    keeps_letters: int = 0
+    refuses_passwords: bool = False
+    must_change: bool = False
+    ends_sessions: bool = False
+    namesakes: bool = False
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Temper:

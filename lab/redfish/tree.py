@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BMC_MAC", "POLICIES", "RESETS", "TARGETS", "SystemSpec", "documents", "normal"]
+__all__ = ["BMC_MAC", "POLICIES", "RESETS", "TARGETS", "SystemSpec", "accounts", "documents", "normal"]
 
 RESETS = ["On", "ForceOff", "GracefulShutdown", "ForceRestart"]
 TARGETS = ["None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "Diags", "Utilities"]
@@ -47,6 +47,7 @@ def documents(systems: Sequence[SystemSpec], *, settings: bool = False, action_i
             "RedfishVersion": "1.6.0",
             "Systems": {"@odata.id": f"{root}/Systems"},
             "Managers": {"@odata.id": f"{root}/Managers"},
+            "AccountService": {"@odata.id": f"{root}/AccountService"},
             "SessionService": {"@odata.id": f"{root}/SessionService"},
             "Links": {"Sessions": {"@odata.id": f"{root}/SessionService/Sessions"}},
         },
@@ -66,6 +67,16 @@ def documents(systems: Sequence[SystemSpec], *, settings: bool = False, action_i
     for system in systems:
         tree |= _system(f"{root}/Systems/{system.id}", system, settings=settings, action_info=action_info)
     return tree
+
+
+def accounts(collection: str) -> Documents:
+    """The account service: a place that nobody has, as many BMCs keep one, and the user's."""
+    service, paths = collection.rpartition("/")[0], [f"{collection}/{number}" for number in (1, 2)]
+    return {
+        service: {"@odata.id": service, "Accounts": {"@odata.id": collection}},
+        collection: {"@odata.id": collection, "Members": [{"@odata.id": path} for path in paths]},
+        **{path: {"@odata.id": path, "Id": path[-1], "UserName": "", "Password": None} for path in paths},
+    }
 
 
 def _system(path: str, system: SystemSpec, *, settings: bool, action_info: bool) -> Documents:

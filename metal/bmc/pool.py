@@ -9,16 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from metal.bmc.account import Door
 from metal.bmc.budget import Budget
 from metal.bmc.choice import ProtocolChoice
-from metal.bmc.door import Door
 from metal.bmc.failure import failure
+from metal.bmc.ipmi.account import IpmiDoor
 from metal.bmc.ipmi.bmc import IpmiBmc
 from metal.bmc.ipmi.link import IpmiLink
 from metal.bmc.pace import Pace
 from metal.bmc.passwords.plan import profile_now
 from metal.bmc.passwords.record import Records
 from metal.bmc.protocol import Bmc
+from metal.bmc.redfish.account import RedfishDoor
 from metal.bmc.redfish.bmc import RedfishBmc
 from metal.bmc.redfish.http import Http
 from metal.bmc.redfish.link import RedfishLink
@@ -148,10 +150,13 @@ class BmcPool:
                     pace=pace,
                 )
             )
-        trust = Trust(address.fingerprint, self._root / address.ca if address.ca else None)
-        http = Http(endpoint, address.address, address.host, None if address.plain_http else trust, deadline)
+        http = self._http(address, endpoint, deadline)
         link = RedfishLink(address, login, http, deadline, patience=self._patience, pace=pace)
         return RedfishBmc(link, self._service(endpoint))
+
+    def _http(self, address: BmcAddress, endpoint: Endpoint, deadline: Deadline) -> Http:
+        trust = Trust(address.fingerprint, self._root / address.ca if address.ca else None)
+        return Http(endpoint, address.address, address.host, None if address.plain_http else trust, deadline)
 
     def _endpoint(self, address: BmcAddress) -> Endpoint:
         try:
@@ -167,28 +172,27 @@ class BmcPool:
     def alone(self, address: BmcAddress, *, deadline: Deadline) -> Iterator[tuple[Door, Records]]:
         """Keep every other run of this checkout off the BMC, to change its password.
 
-        :raises BmcError: TIMEOUT: it is in use; PROTOCOL: it is not managed over IPMI.
+        :raises BmcError: TIMEOUT: it is in use.
         """
         if self._records is None:
             raise RuntimeError("this pool keeps no records of passwords")
         with self._records.alone(address, deadline), self._turn(address, deadline):
             spoken = self._choice.settle(address, deadline)
-            if spoken.protocol is not BmcProtocol.IPMI:
-                raise failure(
-                    address,
-                    BmcFault.PROTOCOL,
-                    "its password can be changed over IPMI only",
-                    next_step="change it by the vendor's means, and name the new login's profile in the inventory",
-                )
-            endpoint = self._endpoint(spoken)
-            door = Door(
-                spoken,
+            yield self._door(spoken, self._endpoint(spoken), deadline), self._records
+
+    def _door(self, address: BmcAddress, endpoint: Endpoint, deadline: Deadline) -> Door:
+        pace = self._pace(endpoint)
+        if address.protocol is BmcProtocol.IPMI:
+            return IpmiDoor(
+                address,
                 lambda named, login: Session(named, login, endpoint, deadline, suites=self._suites),
                 deadline,
                 patience=self._patience,
-                pace=self._pace(endpoint),
+                pace=pace,
             )
-            yield door, self._records
+        return RedfishDoor(
+            address, lambda: self._http(address, endpoint, deadline), deadline, patience=self._patience, pace=pace
+        )
 
     @contextmanager
     def _in_use(self, address: BmcAddress, deadline: Deadline) -> Iterator[BmcAddress]:

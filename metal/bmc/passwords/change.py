@@ -7,19 +7,14 @@ has shown it. No more than two logins are begun without a yes: most BMCs lock an
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from metal.bmc.door import Door
+from metal.bmc.account import Account, Door
 from metal.bmc.failure import failure
-from metal.bmc.ipmi import users
-from metal.bmc.ipmi.completion import describe
 from metal.bmc.passwords.plan import begun, candidates, concluded, next_login, refuse_password
 from metal.bmc.passwords.record import Change, Phase, Records, spell
 from metal.bmc.pool import BmcCredentials, BmcPool
-from metal.bmc.rmcp.session import NoReply, Session
-from metal.bmc.rmcp.wire import Unreachable
 from metal.errors import BmcError, BmcFault, SettingsError
 from metal.plan.verdict import Refuse
 from metal.settings.access import BmcAddress
@@ -86,7 +81,7 @@ class _Act:
         finally:
             session.close()
 
-    def _settle(self, change: Change | None) -> tuple[str, Session]:
+    def _settle(self, change: Change | None) -> tuple[str, Account]:
         """The profile that works now, and a session that shows it."""
         while True:
             profile = next_login(change, self._named, self._wanted)
@@ -104,7 +99,7 @@ class _Act:
             if session:
                 return profile, session
 
-    def _try(self, change: Change, profile: str, *, patience: float | None = None) -> tuple[Change, Session | None]:
+    def _try(self, change: Change, profile: str, *, patience: float | None = None) -> tuple[Change, Account | None]:
         """One login, noted before it is begun; None where the BMC refuses the password."""
         told = replace(change, tried=(*change.tried, profile))
         self._records.write(self._door.address, told)
@@ -121,18 +116,18 @@ class _Act:
         self._tried.append(f"login with profile '{profile}': accepted")
         return told, session
 
-    def _set(self, before: str, session: Session) -> None:
+    def _set(self, before: str, session: Account) -> None:
         """From a session that was opened with `before` to a login with what is wanted."""
-        user = self._user(session, self._logins[before])
+        session.find()
         change = begun(self._at, before, self._wanted, self._since)
         self._records.write(self._door.address, change)
-        accepted = self._put(session, user, self._wanted)
-        kept = accepted is not False and self._keeps(session, user)
+        accepted = self._put(session, self._wanted)
+        kept = accepted is not False and self._keeps(session)
         if kept and accepted:
             change = replace(change, kept=True)
             self._records.write(self._door.address, change)
         if not kept:
-            self._put(session, user, before)
+            self._put(session, before)
         for profile in (self._wanted, before) if kept else (before, self._wanted):
             change, fresh = self._verify(change, profile, session)
             if fresh:
@@ -142,7 +137,7 @@ class _Act:
             if profile == self._wanted:
                 change = replace(change, kept=False)
                 self._records.write(self._door.address, change)
-                self._put(session, user, before)
+                self._put(session, before)
         else:
             self._settle(change)  # raises: both were tried
             return
@@ -158,7 +153,7 @@ class _Act:
                 f"{self._wanted}), and run again",
             )
 
-    def _verify(self, change: Change, profile: str, session: Session) -> tuple[Change, Session | None]:
+    def _verify(self, change: Change, profile: str, session: Account) -> tuple[Change, Account | None]:
         """A login beside the open session, by which the old password can still be put back; else after it."""
         try:
             return self._try(change, profile, patience=_SECOND_LOGIN)
@@ -167,67 +162,26 @@ class _Act:
             session.close()
         return self._try(change, profile)
 
-    def _put(self, session: Session, user: int, profile: str) -> bool | None:
+    def _put(self, session: Account, profile: str) -> bool | None:
         """Set a password; whether the BMC accepts it, None where no answer came."""
-        try:
-            code = self._door.ask(session, users.set_password(user, self._logins[profile].password)).code
-        except (NoReply, Unreachable) as error:
-            self._tried.append(f"Set User Password of profile '{profile}': {error}")
-            return None
-        self._tried.append(f"Set User Password of profile '{profile}': {describe(code) if code else 'accepted'}")
-        return code == 0
+        said = session.put(self._logins[profile].password)
+        self._tried.append(f"set the password of profile '{profile}': {said.seen}")
+        return said.accepted
 
-    def _keeps(self, session: Session, user: int) -> bool:
+    def _keeps(self, session: Account) -> bool:
         """Whether the BMC says that it keeps the new password; True where it cannot say, after a moment."""
         limit = self._door.deadline.within(_APPLIES)
-        test = users.test_password(user, self._logins[self._wanted].password)
         while True:
-            try:
-                code: int | None = self._door.ask(session, test).code
-            except (NoReply, Unreachable):
-                code = None
-            if code == 0:
+            said = session.keeps(self._logins[self._wanted].password)
+            if said:
                 return True
             if limit.remaining <= _LOOK_AGAIN:
                 break
             self._door.deadline.run.pause(_LOOK_AGAIN, host=self._door.address.host)
-        if code not in users.TEST_FAILED:
+        if said is None:
             return True
-        self._tried.append("Set User Password, test: the BMC keeps another one")
+        self._tried.append("asked whether it keeps that password: it keeps another one")
         return False
-
-    def _user(self, session: Session, login: BmcLogin) -> int:
-        """The number of the login's user: the one of that name, of several the one with its password."""
-        named = [number for number in self._numbers(session) if self._name(session, number) == login.user]
-        found = named
-        if len(named) > 1:
-            with suppress(NoReply, Unreachable):
-                found = [n for n in named if not self._door.ask(session, users.test_password(n, login.password)).code]
-        if len(found) == 1:
-            return found[0]
-        raise failure(
-            self._door.address,
-            BmcFault.COMMAND,
-            f"{'several users are' if named else 'no user is'} called {login.user}, as it tells",
-            seen=f"{len(named)} users of that name, {len(found)} of them with the password of now",
-            next_step="its password was not touched. See `ipmitool user list`; if the BMC does not tell its users, set "
-            f"the password by the vendor's means, and name profile '{self._wanted}' in the inventory",
-        )
-
-    def _numbers(self, session: Session) -> range:
-        try:
-            reply = self._door.ask(session, users.GET_USER_ACCESS)
-        except (NoReply, Unreachable):
-            reply = None
-        most = users.decode_user_count(reply.data) if reply and not reply.code and reply.data else users.MOST_USERS
-        return range(users.FIRST_USER, most + 1)
-
-    def _name(self, session: Session, number: int) -> str:
-        try:
-            reply = self._door.ask(session, users.get_user_name(number))
-        except (NoReply, Unreachable):
-            return ""
-        return "" if reply.code else users.decode_user_name(reply.data)
 
     def _conclude(self, works: str) -> None:
         kept = concluded(self._at, self._named, works, self._since)

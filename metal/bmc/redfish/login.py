@@ -18,7 +18,7 @@ from metal.settings.access import BmcAddress
 from metal.settings.credentials import BmcLogin
 from metal.waiting import Deadline, Run
 
-__all__ = ["Authorization"]
+__all__ = ["Authorization", "session_path"]
 
 # Requests that carry the password themselves, before a session is worth its two extra ones.
 _FEW = 2
@@ -119,7 +119,7 @@ class Authorization:
             tried.append(f"open a session: {error}")
             return self._do_without(BmcFault.TIMEOUT, "gives no session", str(error), tried)
         if answer.ok and (token := answer.headers.get("x-auth-token")):
-            self._token, self._session = token, _path(answer)
+            self._token, self._session = token, session_path(answer)
             return None
         seen = describe(answer)
         tried.append(f"open a session: {seen}")
@@ -171,6 +171,6 @@ def _offers_basic(answer: Answer) -> bool:
     return "basic" in answer.headers.get("www-authenticate", "").lower()
 
 
-def _path(answer: Answer) -> str:
+def session_path(answer: Answer) -> str:
     """Where the new session is: its header may hold a whole URL."""
     return urlsplit(answer.headers.get("location") or str(answer.json().get("@odata.id") or "")).path

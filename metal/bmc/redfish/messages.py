@@ -7,7 +7,7 @@ from typing import Any
 
 from metal.bmc.redfish.http import Answer
 
-__all__ = ["SLOT_MESSAGES", "describe", "names_any"]
+__all__ = ["SLOT_MESSAGES", "argument_of", "describe", "names_any"]
 
 SLOT_MESSAGES = frozenset({"SessionLimitExceeded"})
 """Keys of the Base message registry (DSP8011) that say: no more sessions."""
@@ -26,6 +26,16 @@ def describe(answer: Answer) -> str:
 def names_any(answer: Answer, keys: Collection[str]) -> bool:
     """Whether a message of the answer is one of these: `Base.1.8.SessionLimitExceeded` is `SessionLimitExceeded`."""
     return any(str(message.get("MessageId", "")).rpartition(".")[2] in keys for message in _messages(answer))
+
+
+def argument_of(answer: Answer, keys: Collection[str]) -> str:
+    """The first argument of the first message of the answer that is one of these; empty for none."""
+    for message in _messages(answer):
+        if str(message.get("MessageId", "")).rpartition(".")[2] in keys:
+            arguments = message.get("MessageArgs")
+            if isinstance(arguments, list) and arguments and isinstance(arguments[0], str):
+                return arguments[0]
+    return ""
 
 
 def _messages(answer: Answer) -> Iterator[dict[str, Any]]:

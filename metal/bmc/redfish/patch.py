@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from metal.bmc.redfish.http import Answer
-from metal.bmc.redfish.link import RedfishLink
 from metal.bmc.redfish.messages import describe
 
-__all__ = ["PASSING", "patch"]
+__all__ = ["PASSING", "Asks", "patch"]
 
 PASSING = (409, 412, 428, 429, 503)
 """Answers that another attempt may change: the state was in the way, not the request."""
@@ -17,9 +16,14 @@ PASSING = (409, 412, 428, 429, 503)
 _PRECONDITION = (412, 428)
 
 
-def patch(
-    link: RedfishLink, what: str, read: Callable[[], tuple[Mapping[str, Any], str, str]], tried: list[str]
-) -> Answer:
+class Asks(Protocol):
+    def request(
+        self, method: str, path: str, what: str, *, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> Answer:
+        """Ask, and have the answer whatever its status."""
+
+
+def patch(link: Asks, what: str, read: Callable[[], tuple[Mapping[str, Any], str, str]], tried: list[str]) -> Answer:
     """Write it; where the ETag was not the right one, once more with the present one.
 
     :param what: the change in field terms, for errors.

@@ -15,13 +15,9 @@ from metal.errors import BmcError, BmcFault, Cancelled
 from metal.settings.credentials import BmcLogin
 from metal.waiting import Run
 from tests.unit.metal.bmc.conftest import PASSWORD, USER, OneLogin, address_of
+from tests.waiting import hurried
 
 OFF, ON, SOFT = 0, 1, 5
-
-
-def hurried() -> Run:
-    """A run whose clock goes ten times as fast, for what takes seconds of silence."""
-    return Run(clock=lambda: time.monotonic() * 10)
 
 
 @pytest.fixture

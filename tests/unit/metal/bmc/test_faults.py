@@ -19,18 +19,13 @@ from metal.errors import BmcError, BmcFault
 from metal.settings.credentials import BmcLogin
 from metal.waiting import Run
 from tests.unit.metal.bmc.conftest import PASSWORD, USER, OneLogin, address_of
-from tests.waiting import wait_for
+from tests.waiting import hurried, wait_for
 
 OFF, ON = 0, 1
 
 
 def arm(responder: Responder, kind: str, **how: object) -> None:
     responder.faults.set(*kind_named(kind).rules(**how))  # type: ignore[arg-type]
-
-
-def hurried() -> Run:
-    """A run whose clock goes ten times as fast, for what takes seconds of silence."""
-    return Run(clock=lambda: time.monotonic() * 10)
 
 
 def make_pool(password: str = PASSWORD, **how: object) -> BmcPool:

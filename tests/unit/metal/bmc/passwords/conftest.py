@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.metal.bmc.passwords.locking import Bench, LockingBmc
+from tests.unit.metal.bmc.passwords.locking import Bench, LockingBmc, LockingRedfish
 
 
 @pytest.fixture
@@ -24,3 +24,11 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 @pytest.fixture
 def bench(make: Callable[..., Bench]) -> Bench:
     return make()
+
+
+@pytest.fixture(params=["ipmi", "redfish"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """A BMC over one protocol, then over the other: what a change promises is the same."""
+    bmc = LockingBmc() if request.param == "ipmi" else LockingRedfish(tmp_path / "bmc")
+    yield Bench(bmc, tmp_path / "records")
+    bmc.close()

@@ -8,20 +8,28 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from metal.bmc.door import Door
+from metal.bmc.ipmi.account import IpmiAccount, IpmiDoor
 from metal.bmc.passwords.change import ensure_password
 from metal.bmc.passwords.record import Records
 from metal.bmc.pool import BmcPool
+from metal.bmc.redfish.account import RedfishAccount, RedfishDoor
 from metal.errors import BmcError
-from metal.settings.access import BmcAddress, BmcProtocol
+from metal.settings.access import BmcAddress
 from metal.settings.credentials import Credentials
-from metal.waiting import Run
-from tests.unit.metal.bmc.passwords.locking import Bench
+from tests.unit.metal.bmc.passwords.locking import Bench, limit
 
 __all__ = ["killed_at"]
 
-_STEPS = ((Records, "write"), (Records, "forget"), (Door, "login"), (Door, "ask"))
+_STEPS = (
+    (Records, "write"),
+    (Records, "forget"),
+    (IpmiDoor, "login"),
+    (IpmiAccount, "ask"),
+    (RedfishDoor, "login"),
+    (RedfishAccount, "ask"),
+)
 # A server without threads forks the children: this process has threads, whose locks a child would inherit.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__])
@@ -29,7 +37,7 @@ _processes.set_forkserver_preload([__name__])
 
 def killed_at(bench: Bench, boundary: int) -> bool:
     """False where the change ended before it came to the boundary."""
-    where = (bench.bmc.address, bench.bmc.port, bench.named, str(bench.folder), dict(bench.secrets))
+    where = (bench.address.to_dict(), str(bench.folder), dict(bench.secrets))
     child = _processes.Process(target=_change, args=(boundary, *where))
     child.start()
     child.join()
@@ -37,13 +45,13 @@ def killed_at(bench: Bench, boundary: int) -> bool:
     return bool(child.exitcode)
 
 
-def _change(boundary: int, address: str, port: int, named: str, folder: str, secrets: dict[str, str]) -> None:
+def _change(boundary: int, address: dict[str, Any], folder: str, secrets: dict[str, str]) -> None:
     passed_all = _die_at(boundary)
     credentials, records = Credentials.from_config(secrets, {}), Records(Path(folder))
     pool = BmcPool(credentials, sessions=4, per_subnet=4, interval=0, records=records)
-    bmc = BmcAddress("n1", address, port, BmcProtocol.IPMI, named)
+    bmc = BmcAddress.from_dict(address)
     with suppress(BmcError):
-        ensure_password(pool, credentials, bmc, "new", deadline=Run().deadline(60))
+        ensure_password(pool, credentials, bmc, "new", deadline=limit(bmc))
         passed_all()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,22 @@ import pytest
 from metal.bmc.passwords.record import Phase
 from metal.errors import BmcError
 from tests.unit.metal.bmc.passwords.killing import killed_at
-from tests.unit.metal.bmc.passwords.locking import NEW, OLD, Bench, LockingBmc
+from tests.unit.metal.bmc.passwords.locking import NEW, OLD, Bench, LockingBmc, LockingRedfish
 
 pytestmark = pytest.mark.demand("U35")
 
+Fresh = Callable[[], AbstractContextManager[Bench]]
 _folders = itertools.count()
 
 
+@pytest.fixture(params=["ipmi", "redfish"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Fresh:
+    return lambda: anew(tmp_path / f"walk-{next(_folders)}", request.param)
+
+
 @contextmanager
-def fresh(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(LockingBmc(), tmp_path / f"walk-{next(_folders)}")
+def anew(folder: Path, protocol: str) -> Iterator[Bench]:
+    bench = Bench(LockingBmc() if protocol == "ipmi" else LockingRedfish(folder / "bmc"), folder / "records")
     try:
         yield bench
     finally:
@@ -56,9 +62,9 @@ def finish(bench: Bench) -> None:
     assert bench.power() == "off"
 
 
-def test_killed_at_every_boundary_the_next_call_finishes(tmp_path):
+def test_killed_at_every_boundary_the_next_call_finishes(fresh):
     for boundary in itertools.count(1):
-        with fresh(tmp_path) as bench:
+        with fresh() as bench:
             if not killed_at(bench, boundary):
                 assert bench.bmc.password == NEW
                 break
@@ -80,32 +86,32 @@ def walk_pair(bench: Bench, first: int, second: int) -> bool:
     return again
 
 
-def test_killed_twice_it_neither_locks_nor_loses_the_password(tmp_path):
+def test_killed_twice_it_neither_locks_nor_loses_the_password(fresh):
     chance = random.Random(35)
     for _ in range(10):
-        with fresh(tmp_path) as bench:
+        with fresh() as bench:
             walk_pair(bench, chance.randint(1, 9), chance.randint(1, 9))
 
 
 @pytest.mark.full
-def test_killed_twice_at_any_two_boundaries(tmp_path):
+def test_killed_twice_at_any_two_boundaries(fresh):
     pairs = 0
     for first in itertools.count(1):
-        with fresh(tmp_path) as bench:
+        with fresh() as bench:
             if not killed_at(bench, first):
                 break
         for second in itertools.count(1):
             pairs += 1
-            with fresh(tmp_path) as bench:
+            with fresh() as bench:
                 if not walk_pair(bench, first, second):
                     break
     assert pairs > 80
 
 
 @pytest.mark.full
-def test_killed_over_and_over_at_the_same_boundary_it_never_locks_the_account(tmp_path):
+def test_killed_over_and_over_at_the_same_boundary_it_never_locks_the_account(fresh):
     for boundary in itertools.count(1):
-        with fresh(tmp_path) as bench:
+        with fresh() as bench:
             if not killed_at(bench, boundary):
                 break
             for _ in range(5):
