@@ -20,6 +20,7 @@ from metal.errors import MetalError
 from metal.pki.authority import Authority
 from metal.pki.client import client_certificate
 from metal.pki.succession import trusted
+from metal.settings.endpoint import with_port
 from metal.settings.fleet import ClusterWish, Fleet
 
 __all__ = ["app", "context_meta", "docker_line", "store_paths", "write_private"]
@@ -123,13 +124,13 @@ def _endpoint(fleet: Fleet, cluster: ClusterWish, authority: Authority) -> tuple
         raise MetalError(f"every manager of {cluster.name} is on hold", next_step="release one of them")
     with httpx.Client(verify=tls, timeout=_ASK_SECONDS, trust_env=False) as http:
         for address in managers:
-            at = f"[{address}]" if ":" in address else address
+            at = with_port(address, cluster.swarm.port)
             try:
-                if http.get(f"https://{at}:{cluster.swarm.port}/_ping").status_code == httpx.codes.OK:
-                    return f"tcp://{at}:{cluster.swarm.port}", True
+                if http.get(f"https://{at}/_ping").status_code == httpx.codes.OK:
+                    return f"tcp://{at}", True
             except httpx.TransportError:
                 continue
-    return f"tcp://{managers[0]}:{cluster.swarm.port}", False
+    return f"tcp://{with_port(managers[0], cluster.swarm.port)}", False
 
 
 def _refuse_foreign(path: Path, name: str, force: bool) -> None:

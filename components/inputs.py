@@ -214,6 +214,8 @@ def _host(host: HostWish, owner: str) -> dict[str, Any]:
 
 
 def _chassis(host: HostWish, owner: str) -> dict[str, Any]:
+    # Left out where none is asked for, so that a chain made before there was such a key stays as it is.
+    mode = {"boot_mode": host.boot_mode.value} if host.boot_mode else {}
     return {
         **_host(host, owner),
         "life": host.life,
@@ -222,6 +224,7 @@ def _chassis(host: HostWish, owner: str) -> dict[str, Any]:
         "bmc": host.bmc.to_dict() if host.bmc else {},
         "on_leave": host.on_leave.value,
         "on_destroy": host.on_destroy.value,
+        **mode,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from metal.settings.endpoint import with_port
 from metal.settings.fleet import EngineRule, Fleet
 
 __all__ = ["fleet_outputs"]
@@ -16,7 +17,7 @@ def fleet_outputs(fleet: Fleet) -> dict[str, Any]:
             name: {
                 # The port of a manager whose engine is kept as it runs is not offered.
                 "managers": {
-                    host: f"tcp://{fleet.hosts[host].access.address}:{cluster.swarm.port}"
+                    host: f"tcp://{with_port(fleet.hosts[host].access.address, cluster.swarm.port)}"
                     for host in cluster.managers
                     if fleet.hosts[host].engine is not EngineRule.KEEP
                 },

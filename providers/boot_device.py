@@ -44,7 +44,7 @@ class BootDeviceProvider(Link):
         from metal.chassis.boot import lasting_device
 
         wish = chassis_wish(props)
-        return {"device": lasting_device(process.site(wish.owner), wish.bmc)} if wish.bmc else {}
+        return {"device": lasting_device(process.site(wish.owner), wish, wish.bmc)} if wish.bmc else {}
 
     def refusals(self, olds: dict[str, Any], news: dict[str, Any]) -> list[CheckFailure]:
         if news.get("hold"):
@@ -65,7 +65,11 @@ class BootDeviceProvider(Link):
 
     def drifted(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         wanted = str(news.get("boot_device") or "default")
-        return ("device",) if olds.get("device", "default") != wanted else taken_away(olds, news, "boot_device")
+        return (
+            ("device",)
+            if olds.get("device", "default") != wanted
+            else taken_away(olds, news, "boot_device", "boot_mode")
+        )
 
     def extra_replaces(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, ...]:
         # The pool that the host leaves asked for a reinstall on leaving.

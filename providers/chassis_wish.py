@@ -6,7 +6,7 @@ from typing import Any
 
 from metal.chassis.wish import ChassisWish
 from metal.settings.access import Access, BmcAddress
-from metal.settings.fleet import LastingBoot, OnLeave, PowerRestore, PowerWish
+from metal.settings.fleet import FirmwareMode, LastingBoot, OnLeave, PowerRestore, PowerWish
 from providers import process
 
 __all__ = ["chassis_wish"]
@@ -33,4 +33,5 @@ def chassis_wish(props: dict[str, Any]) -> ChassisWish:
         on_destroy=OnLeave(props["on_destroy"]),
         boot_device=LastingBoot(props.get("boot_device") or LastingBoot.DEFAULT),
         power_restore=PowerRestore(props["power_restore"]) if props.get("power_restore") else None,
+        boot_mode=FirmwareMode(props["boot_mode"]) if props.get("boot_mode") else None,
     )

@@ -48,7 +48,7 @@ class PowerProvider(Link):
         lacking = ["state"] if olds.get("state") not in (None, news.get("power")) else []
         if news.get("power_restore") and olds.get("restores") not in (None, news["power_restore"]):
             lacking.append("restores")
-        return (*lacking, *taken_away(olds, news, "power_restore"))
+        return (*lacking, *taken_away(olds, news, "power_restore", "boot_mode"))
 
     def undo(self, props: dict[str, Any]) -> None:
         from metal.chassis.power import release_power

@@ -38,7 +38,7 @@ class Rack:
 
         :raises OSError: the port is in use.
         """
-        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             opened.bind((address, port))
         except OSError:
@@ -47,7 +47,7 @@ class Rack:
         opened.setblocking(False)
         with self._lock:
             self._sockets[id(bmc)] = opened
-        where: tuple[str, int] = opened.getsockname()
+        where: tuple[str, int] = opened.getsockname()[:2]
         self._selector.register(opened, selectors.EVENT_READ, bmc)
         self._waker.send(b"x")
         return where

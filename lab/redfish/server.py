@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class Server:
         class Listener(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 64
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
             def finish_request(self, request: Any, client_address: Any) -> None:
                 context = outer._context

@@ -12,6 +12,7 @@ from metal.adopt.sight import ConsulSight
 from metal.cluster.consul import paths
 from metal.host.archive.install import stamp_of
 from metal.host.ssh import Ssh
+from metal.settings.endpoint import with_port
 
 __all__ = ["parse_listening", "see_consul"]
 
@@ -58,7 +59,7 @@ def parse_listening(text: str) -> tuple[tuple[str, int], ...]:
 
 def _ask(ssh: Ssh, scheme: str, address: str, port: int) -> ConsulSight | None:
     """What an agent tells anybody. Its certificate is not verified: nothing is told to it."""
-    base = f"{scheme}://[{address}]:{port}" if ":" in address else f"{scheme}://{address}:{port}"
+    base = f"{scheme}://{with_port(address, port)}"
     try:
         with (
             ssh.tunnel_port(port, address) as path,

@@ -33,12 +33,13 @@ class BootDevice:
     """A boot override.
 
     :ivar once: for the next boot only; always False with DEFAULT.
-    :ivar efi: UEFI asked for explicitly; always False with DEFAULT.
+    :ivar efi: as a wish: UEFI, legacy, or None for whichever it is; as seen: UEFI, legacy, or None where the BMC does
+        not tell. Always False with DEFAULT.
     """
 
     target: BootTarget
     once: bool = False
-    efi: bool = False
+    efi: bool | None = False
 
     def __str__(self) -> str:
         if self.target is BootTarget.DEFAULT:
@@ -73,8 +74,11 @@ class Bmc(Protocol):
     def boot_device(self) -> BootDevice:
         """The override that is set now."""
 
-    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
-        """Set the override and read it back; DEFAULT removes it."""
+    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
+        """Set the override and read it back, its mode too where one is given; DEFAULT removes it.
+
+        :param efi: boot by UEFI, or by the legacy BIOS; None asks for neither.
+        """
 
     def identity(self) -> BmcIdentity:
         """Manufacturer, product and firmware."""

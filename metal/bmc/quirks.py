@@ -14,7 +14,7 @@ __all__ = ["BOOK", "BootMode", "Device", "Quirk", "Treatment", "asks_firmware", 
 class BootMode(StrEnum):
     """When `BootSourceOverrideMode` goes along with an override."""
 
-    WHEN_ASKED = "when UEFI is asked for"
+    WHEN_ASKED = "when a mode is asked for"
     SEND = "always, where the BMC shows one"
     OMIT = "never"
 

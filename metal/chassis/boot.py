@@ -15,7 +15,7 @@ from metal.plan.identity import other_bmc
 from metal.plan.override import waives
 from metal.plan.quorum import Rule
 from metal.settings.access import BmcAddress
-from metal.settings.fleet import PowerWish
+from metal.settings.fleet import FirmwareMode, PowerWish
 from metal.site import Site
 from metal.waiting import Pending, wait_until
 
@@ -94,7 +94,7 @@ def keep_boot(site: Site, wish: ChassisWish, installed: int, *, guid: str = "") 
             _check_same(site, wish, guid, seen)
             guid = seen or guid
             if not bmc.boot_device().once:
-                bmc.set_boot_device(BootTarget(wish.boot_device.value), once=False, efi=False)
+                bmc.set_boot_device(BootTarget(wish.boot_device.value), once=False, efi=wish.efi)
     return BootReport(wish.boot_device.value, installed, guid)
 
 
@@ -133,18 +133,26 @@ def disarm_boot(
         return
     if wish.bmc and not wish.lost:
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
-            bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
+            bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=None)
     if superseded:
         ledger.note_installed(wish.host, installed)
     else:
         ledger.forget(wish.host)
 
 
-def lasting_device(site: Site, bmc: BmcAddress) -> str:
-    """The lasting boot device; a pending one-shot override reads as `default`."""
+def lasting_device(site: Site, wish: ChassisWish, bmc: BmcAddress) -> str:
+    """The lasting boot device; a pending one-shot override reads as `default`.
+
+    Where the life asks for a mode and another one stands, that one is named too, so that it shows as drift.
+    """
     with site.bmcs.open(bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
         device = session.boot_device()
-    return "default" if device.once else device.target.value
+    if device.once or device.target is BootTarget.DEFAULT:
+        return "default"
+    if wish.efi in (None, device.efi):
+        return device.target.value
+    mode = "no mode" if device.efi is None else (FirmwareMode.UEFI if device.efi else FirmwareMode.LEGACY).value
+    return f"{device.target.value} ({mode})"
 
 
 def _check_same(site: Site, wish: ChassisWish, known: str, seen: str) -> None:
@@ -178,7 +186,7 @@ def _set_device(site: Site, wish: ChassisWish, sight: BootSight, decision: Decis
         with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as bmc:
             guid = bmc.guid()
             lasting = BootTarget(wish.boot_device.value)
-            bmc.set_boot_device(BootTarget.PXE if installing else lasting, once=installing, efi=False)
+            bmc.set_boot_device(BootTarget.PXE if installing else lasting, once=installing, efi=wish.efi)
     return installing, guid
 
 
@@ -186,7 +194,7 @@ def _probe(site: Site, wish: ChassisWish) -> None:
     """Boot from disk once and wait until somebody answers or the probe's deadline has passed."""
     assert wish.bmc is not None
     with site.bmcs.open(wish.bmc, deadline=site.run.deadline(site.fleet.deadlines.power)) as bmc:
-        bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
+        bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=None)
         bmc.power_on()
 
     def answer() -> bool | Pending:

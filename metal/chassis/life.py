@@ -7,7 +7,8 @@ from dataclasses import replace
 from metal.bmc.protocol import BootTarget
 from metal.chassis.boot import boot_again
 from metal.chassis.ledger import Entry, Ledger
-from metal.chassis.observe import is_off, observe_power
+from metal.chassis.netboot import tell_netboot
+from metal.chassis.observe import is_off
 from metal.chassis.power import reach_power
 from metal.chassis.wish import ChassisWish
 from metal.errors import BmcError, HostError, HostFault
@@ -45,7 +46,10 @@ def begin_life(
     except HostError as error:
         if chassis and error.fault in (*_SILENT, HostFault.OLD_SYSTEM):
             ledger.note_missed(wish.host, wish.life)
-            _add_power(site, chassis, error)
+            installing = before is not None and before.armed == wish.life
+            _add_chassis(site, chassis, error, installing=installing)
+            if installing and chassis.bmc:
+                tell_netboot(chassis, error)
         raise
     if chassis and chassis.bmc and before and before.armed == wish.life:
         _settle_boot(site, chassis, chassis.bmc)
@@ -119,15 +123,21 @@ def _settle_boot(site: Site, wish: ChassisWish, bmc: BmcAddress) -> None:
     lasting = BootTarget(wish.boot_device.value)
     with site.bmcs.open(bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
         if session.boot_device().once or lasting is not BootTarget.DEFAULT:
-            session.set_boot_device(lasting, once=False, efi=False)
+            session.set_boot_device(lasting, once=False, efi=wish.efi)
 
 
-def _add_power(site: Site, chassis: ChassisWish, error: HostError) -> None:
-    """What the BMC says of a host that does not answer tells a dark chassis from a hanging system."""
+def _add_chassis(site: Site, chassis: ChassisWish, error: HostError, *, installing: bool) -> None:
+    """What the BMC says of a host that does not answer tells a dark chassis from a hanging system.
+
+    :param installing: then its boot device is told too: a one-shot that still waits was never looked at by firmware.
+    """
     if chassis.bmc is None or error.fault not in _SILENT:
         return
     try:
-        power = f"chassis power is {observe_power(site, chassis.bmc)}"
+        with site.bmcs.open(chassis.bmc, deadline=site.run.deadline(site.fleet.deadlines.bmc)) as session:
+            found = f"chassis power is {session.power()}"
+            if installing:
+                found += f", boot device {session.boot_device()}"
     except BmcError as silent:
-        power = f"its BMC: {silent.what}"
-    error.seen = f"{error.seen}; {power}" if error.seen else power
+        found = f"its BMC: {silent.what}"
+    error.seen = f"{error.seen}; {found}" if error.seen else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from metal.bmc.protocol import BootTarget, Power
 from metal.chassis.ledger import Entry, Ledger
+from metal.chassis.netboot import LOOK, netboot_tried
 from metal.chassis.observe import observe_marker
 from metal.chassis.wish import ChassisWish
 from metal.errors import HostError, HostFault
@@ -88,7 +89,7 @@ def release_power(site: Site, wish: ChassisWish, what: OnLeave) -> None:
         if what is OnLeave.OFF:
             bmc.power_off(soft=SOFT_OFF)
             return
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=wish.efi)
         if bmc.power() is Power.ON:
             bmc.power_cycle()
         else:
@@ -110,9 +111,9 @@ def _await_fresh_system(site: Site, wish: ChassisWish) -> None:
         fail=lambda what, seen: HostError(
             f"{what} did not come up",
             fault=HostFault.TIMEOUT,
-            tried=("network boot, once", "power"),
+            tried=(netboot_tried(wish), "power"),
             seen=seen,
-            next_step="look at the host's console and at the installer's log; then run the same command again",
+            next_step=f"{LOOK}; then at the installer's log. Run the same command again",
         ),
         interval=2.0,
         host=wish.host,

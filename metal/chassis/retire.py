@@ -38,7 +38,7 @@ def retire_metal(site: Site, wish: ChassisWish, guid: str) -> None:
             if (known and seen != guid) or (heir is not None and not known):
                 tell(f"{wish.host}: the BMC at {old.address} is not known to be the old one; left alone")
                 return
-            bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
+            bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=None)
             bmc.power_off(soft=SOFT_OFF)
             tell(f"{wish.host}: the old metal is off")
     except BmcError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from metal.settings.access import Access, BmcAddress
-from metal.settings.fleet import HostWish, LastingBoot, OnLeave, PowerRestore, PowerWish
+from metal.settings.fleet import FirmwareMode, HostWish, LastingBoot, OnLeave, PowerRestore, PowerWish
 
 __all__ = ["ChassisWish"]
 
@@ -22,6 +22,7 @@ class ChassisWish:
     :ivar on_destroy: the same when the stack is destroyed.
     :ivar boot_device: what it boots when nothing is said for one boot.
     :ivar power_restore: what it does when mains power returns; None leaves that as it is.
+    :ivar boot_mode: by which it boots what it is told to boot; None leaves that as it is.
     """
 
     host: str
@@ -37,6 +38,12 @@ class ChassisWish:
     on_destroy: OnLeave
     boot_device: LastingBoot = LastingBoot.DEFAULT
     power_restore: PowerRestore | None = None
+    boot_mode: FirmwareMode | None = None
+
+    @property
+    def efi(self) -> bool | None:
+        """The mode in the words of a BMC: UEFI, legacy, or None for whichever it is."""
+        return self.boot_mode.efi if self.boot_mode else None
 
     @classmethod
     def of(cls, host: HostWish, owner: str) -> Self:
@@ -58,4 +65,5 @@ class ChassisWish:
             on_destroy=host.on_destroy,
             boot_device=host.boot_device,
             power_restore=host.power_restore,
+            boot_mode=host.boot_mode,
         )

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from metal.discover.sight import RedfishRoot
+from metal.settings.endpoint import with_port
 from metal.waiting import Deadline, Run
 
 __all__ = ["parse_root", "service_roots"]
@@ -48,8 +49,7 @@ def service_roots(
 
 
 def _root(client: httpx.Client, address: str, port: int, deadline: Deadline) -> RedfishRoot | None:
-    where = f"[{address}]" if ":" in address else address
-    with client.stream("GET", f"https://{where}:{port}/redfish/v1/") as response:
+    with client.stream("GET", f"https://{with_port(address, port)}/redfish/v1/") as response:
         stream = response.extensions.get("network_stream")
         session = stream.get_extra_info("ssl_object") if stream is not None else None
         certificate = session.getpeercert(True) if session is not None else None

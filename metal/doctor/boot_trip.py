@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from metal.bmc.ipmi.bmc import IpmiBmc
 from metal.bmc.ipmi.bootflags import GET_BOOT_FLAGS, GET_BOOT_FLAGS_BYTES, set_boot_flags
 from metal.bmc.ipmi.completion import require
@@ -13,23 +15,26 @@ from metal.doctor.sight import BootSight, Trouble
 from metal.errors import BmcError, BmcFault, Cancelled
 from metal.waiting import Run
 
-__all__ = ["TRIAL", "trip"]
-
-TRIAL = BootDevice(BootTarget.DISK, once=True)
-"""What is set for a moment: if everything fails in that moment, the machine boots from its disk once more."""
+__all__ = ["trip", "trip_by_protocol"]
 
 _BACK_SECONDS = 20.0
 _CLEARING = 3
 _GET_CLEARING = Request(0x00, 0x09, bytes((_CLEARING, 0, 0)))
 
 
-def trip(opened: LoggedIn, visit: Visit, *, skip: str) -> BootSight:
-    """Set :data:`TRIAL`, read it back, put back byte for byte what was there before.
+def _trial(efi: bool | None) -> BootDevice:
+    """What is set for a moment: if everything fails in that moment, the machine boots from its disk once more."""
+    return BootDevice(BootTarget.DISK, once=True, efi=efi)
+
+
+def trip(opened: LoggedIn, visit: Visit, *, skip: str, efi: bool | None = None) -> BootSight:
+    """Set one boot from disk, read it back, put back byte for byte what was there before.
 
     Not tried while a one-time override waits for its boot: that one is somebody's, and it would not survive a BMC that
     fails in the middle. What was there is put back after any failure and after a cancel, in a session of its own.
 
     :param skip: why it must not be tried; empty where it may.
+    :param efi: the mode that a run would ask for.
     :raises Cancelled: the run was cancelled; what was there is back, or could not be put back.
     """
     try:
@@ -41,19 +46,20 @@ def trip(opened: LoggedIn, visit: Visit, *, skip: str) -> BootSight:
     except BmcError as error:
         return BootSight(trouble=Trouble.of(error))
     trouble: Trouble | None = None
+    trial = _trial(bool(efi))
     try:
-        opened.bmc.set_boot_device(TRIAL.target, once=TRIAL.once, efi=TRIAL.efi)
+        opened.bmc.set_boot_device(trial.target, once=trial.once, efi=trial.efi)
     except BmcError as error:
-        trouble = _told(error)
+        trouble = _told(error, efi)
     except Cancelled:
-        _put_back_alone(visit, flags, clearing)
+        _put_back_alone(visit, flags, clearing, trial)
         raise
     try:
-        now = _put_back(opened.bmc, opened.link, flags, clearing)
+        now = _put_back(opened.bmc, opened.link, flags, clearing, trial)
     except _Theirs as theirs:
         return BootSight(before, skipped=f"somebody else set {theirs} meanwhile, which was left alone")
     except (BmcError, Cancelled) as error:
-        now = _put_back_alone(visit, flags, clearing)
+        now = _put_back_alone(visit, flags, clearing, trial)
         if isinstance(error, Cancelled):
             raise
     return BootSight(before, trouble=trouble, left=now)
@@ -74,13 +80,18 @@ def _clearing(link: IpmiLink) -> bytes:
     return reply.data[2:3] if reply.code == 0 else b""
 
 
-def _put_back(bmc: IpmiBmc, link: IpmiLink, flags: bytes, clearing: bytes) -> str:
+def _put_back(bmc: IpmiBmc, link: IpmiLink, flags: bytes, clearing: bytes, trial: BootDevice) -> str:
     """Write the old bytes; what stands now where that is something else, empty where it is what was before.
 
     :raises _Theirs: somebody else has set an override meanwhile; it is left alone.
     """
     standing = bmc.boot_device()
-    if standing != TRIAL and standing.target is not BootTarget.DEFAULT and _flags(link) != flags:
+    # A BMC that drops the mode shows the trial without it; that one is nobody else's.
+    if (
+        replace(standing, efi=trial.efi) != trial
+        and standing.target is not BootTarget.DEFAULT
+        and _flags(link) != flags
+    ):
         raise _Theirs(str(standing))
     what = "Set System Boot Options (boot flags)"
     require(link.address, what, link.request(set_boot_flags(flags), what))
@@ -94,45 +105,53 @@ def _put_back(bmc: IpmiBmc, link: IpmiLink, flags: bytes, clearing: bytes) -> st
     return "" if now == flags or not valid else str(bmc.boot_device())
 
 
-def _put_back_alone(visit: Visit, flags: bytes, clearing: bytes) -> str:
+def _put_back_alone(visit: Visit, flags: bytes, clearing: bytes, trial: BootDevice) -> str:
     """The same in a session and with a deadline of its own, whatever has become of the run."""
     try:
         with visit.login(Run().deadline(_BACK_SECONDS)) as opened:
-            return _put_back(opened.bmc, opened.link, flags, clearing)
+            return _put_back(opened.bmc, opened.link, flags, clearing, trial)
     except _Theirs:
         return ""
     except BmcError:
-        return f"{TRIAL}, or what was before: the BMC does not answer any more"
+        return f"{trial}, or what was before: the BMC does not answer any more"
 
 
-def _told(error: BmcError) -> Trouble:
+def _told(error: BmcError, efi: bool | None) -> Trouble:
     """A failure to keep the flags, whose own cure speaks of a run that would have gone on."""
     if error.fault is not BmcFault.NOT_APPLIED:
         return Trouble.of(error)
+    mode = "" if efi is None else "where it drops the mode only, set that in its firmware and take boot_mode out; else "
     return Trouble(
         f"it accepts a boot override and does not keep it: {'; '.join(error.tried)}",
+        f"{mode}"
         "update its firmware; until then have the machine's own boot order put the network first, and let the "
         "installer say when to boot from disk",
         str(error.fault),
     )
 
 
-def trip_by_protocol(bmc: Bmc, *, skip: str) -> BootSight:
-    """The same by the words of any protocol; for BMCs that are not spoken to in IPMI."""
+def trip_by_protocol(bmc: Bmc, *, skip: str, efi: bool | None = None) -> BootSight:
+    """The same by the words of any protocol; for BMCs that are not spoken to in IPMI.
+
+    A mode that was asked for may stand afterwards where nothing is overridden: there it says nothing.
+    """
+    trial = _trial(efi)
     try:
         before = bmc.boot_device()
         if skip or before.once:
             return BootSight(before, skipped=skip or f"an override waits for its boot ({before})")
         trouble: Trouble | None = None
         try:
-            bmc.set_boot_device(TRIAL.target, once=TRIAL.once, efi=TRIAL.efi)
+            bmc.set_boot_device(trial.target, once=trial.once, efi=trial.efi)
         except BmcError as error:
-            trouble = _told(error)
+            trouble = _told(error, efi)
         try:
-            bmc.set_boot_device(before.target, once=before.once, efi=before.efi)
+            # Where no mode was asked for, legacy stayed as it was; a BMC may refuse to be told of it.
+            mode = before.efi or None if efi is None else before.efi
+            bmc.set_boot_device(before.target, once=before.once, efi=mode)
             now = bmc.boot_device()
         except BmcError as error:
-            return BootSight(before, trouble=trouble or Trouble.of(error), left=f"{TRIAL}, or what was before")
+            return BootSight(before, trouble=trouble or Trouble.of(error), left=f"{trial}, or what was before")
     except BmcError as error:
         return BootSight(trouble=Trouble.of(error))
     return BootSight(before, trouble=trouble, left="" if now == before else str(now))

@@ -87,6 +87,7 @@ def _observe(site: Site, facts: HostFacts, how: _How) -> HostSight:
 def _observe_bmc(site: Site, facts: HostFacts, how: _How) -> BmcSight | None:
     if facts.bmc is None:
         return None
+    wanted = site.fleet.hosts.get(facts.name)
     return observe_bmc(
         facts.bmc,
         credentials=site.credentials,
@@ -95,6 +96,7 @@ def _observe_bmc(site: Site, facts: HostFacts, how: _How) -> BmcSight | None:
         run=site.run,
         patience=site.fleet.deadlines.bmc,
         skip_boot=_why_not(site, facts, how),
+        efi=wanted.boot_mode.efi if wanted and wanted.boot_mode else None,
     )
 
 

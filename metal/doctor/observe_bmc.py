@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from metal.bmc.budget import Budget
@@ -33,6 +33,18 @@ _WAITS = 4
 _LOCKING = (BmcFault.AUTH, BmcFault.PRIVILEGE)
 
 
+@dataclass(frozen=True)
+class _Trial:
+    """How the boot flags are tried.
+
+    :ivar skip: why they must not be.
+    :ivar efi: mode that is asked for.
+    """
+
+    skip: str
+    efi: bool | None
+
+
 def observe_bmc(
     address: BmcAddress,
     *,
@@ -42,6 +54,7 @@ def observe_bmc(
     run: Run,
     patience: float,
     skip_boot: str,
+    efi: bool | None = None,
 ) -> BmcSight:
     """Look at a BMC without raising for what is wrong with it. Changes nothing, but for the trial of the boot flags.
 
@@ -52,19 +65,21 @@ def observe_bmc(
     :param patience: seconds that a BMC is given for a login or an answer; one that has not said anything yet gets less,
         so that it does not keep others from their turn. The whole look takes no more than four times as long.
     :param skip_boot: why the boot flags must not be tried.
+    :param efi: the boot mode that a run would ask for.
     :raises Cancelled: the run was cancelled.
     """
+    trial = _Trial(skip_boot, efi)
     try:
         with pool.used(address, deadline=run.deadline(patience * _WAITS)) as used:
             if used.protocol is not BmcProtocol.IPMI:
-                return _by_protocol(used, pool, run.deadline(patience * _WAITS), skip_boot)
+                return _by_protocol(used, pool, run.deadline(patience * _WAITS), trial)
             with visit(used, credentials=credentials, budget=budget, turn=run.deadline(_TURN_SECONDS)) as held:
-                return _look(held, run.deadline(patience * _WAITS), patience, skip_boot)
+                return _look(held, run.deadline(patience * _WAITS), patience, trial)
     except (BmcError, SettingsError) as error:
         return BmcSight(str(address.protocol), trouble=Trouble.of(error))
 
 
-def _look(held: Visit, deadline: Deadline, patience: float, skip_boot: str) -> BmcSight:
+def _look(held: Visit, deadline: Deadline, patience: float, trial: _Trial) -> BmcSight:
     try:
         with held.doorstep(deadline) as door:
             seen = BmcSight(pong=door.ping(), capabilities=door.capabilities())
@@ -79,16 +94,16 @@ def _look(held: Visit, deadline: Deadline, patience: float, skip_boot: str) -> B
     try:
         with held.login(deadline, patience=limit) as opened:
             first = Login(opened.suite, opened.seconds, opened.privilege.name.lower())
-            seen = _ask(replace(seen, logins=(first,)), opened, held, skip_boot)
+            seen = _ask(replace(seen, logins=(first,)), opened, held, trial)
     except (BmcError, SettingsError) as error:
         return replace(seen, logins=(Login(SUITES[0].number, trouble=Trouble.of(error)),))
     return replace(seen, logins=(first, *_other_suites(held, deadline, patience, first)))
 
 
-def _ask(seen: BmcSight, opened: LoggedIn, held: Visit, skip_boot: str) -> BmcSight:
+def _ask(seen: BmcSight, opened: LoggedIn, held: Visit, trial: _Trial) -> BmcSight:
     identity, identity_trouble = _try(opened.bmc.identity)
     power, power_trouble = _try(opened.bmc.power)
-    boot = trip(opened, held, skip=skip_boot) if power is not None else None
+    boot = trip(opened, held, skip=trial.skip, efi=trial.efi) if power is not None else None
     return replace(
         seen,
         identity=identity,
@@ -115,18 +130,18 @@ def _other_suites(held: Visit, deadline: Deadline, patience: float, first: Login
     return tuple(logins)
 
 
-def _by_protocol(address: BmcAddress, pool: BmcPool, deadline: Deadline, skip_boot: str) -> BmcSight:
+def _by_protocol(address: BmcAddress, pool: BmcPool, deadline: Deadline, trial: _Trial) -> BmcSight:
     protocol = str(address.protocol)
     run = deadline.run
     began = run.clock()
     try:
         with pool.open(address, deadline=deadline) as bmc:
-            return _ask_by_protocol(bmc, protocol, run.clock() - began, skip_boot)
+            return _ask_by_protocol(bmc, protocol, run.clock() - began, trial)
     except (BmcError, SettingsError) as error:
         return BmcSight(protocol, logins=(Login(None, trouble=Trouble.of(error)),))
 
 
-def _ask_by_protocol(bmc: Bmc, protocol: str, seconds: float, skip_boot: str) -> BmcSight:
+def _ask_by_protocol(bmc: Bmc, protocol: str, seconds: float, trial: _Trial) -> BmcSight:
     identity, identity_trouble = _try(bmc.identity)
     power, power_trouble = _try(bmc.power)
     return BmcSight(
@@ -136,7 +151,7 @@ def _ask_by_protocol(bmc: Bmc, protocol: str, seconds: float, skip_boot: str) ->
         identity_trouble=identity_trouble,
         power=power,
         power_trouble=power_trouble,
-        boot=trip_by_protocol(bmc, skip=skip_boot) if power is not None else None,
+        boot=trip_by_protocol(bmc, skip=trial.skip, efi=trial.efi) if power is not None else None,
     )
 
 

@@ -11,6 +11,7 @@ from metal.cluster.consul.remove import await_gone
 from metal.cluster.consul.servers import voters_of
 from metal.errors import ClusterError
 from metal.host.service import start, stop
+from metal.settings.endpoint import with_port
 from metal.site import Site
 from metal.waiting import Pending, wait_until
 
@@ -72,4 +73,4 @@ def shrink_consul(site: Site, cluster: str, servers: Sequence[str], *, gone: Seq
 
 
 def _address(address: str) -> str:
-    return f"[{address}]:{_RPC_PORT}" if ":" in address else f"{address}:{_RPC_PORT}"
+    return with_port(address, _RPC_PORT)

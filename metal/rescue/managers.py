@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from metal.cluster.consul.reached import ReachedRecord
 from metal.cluster.docker.api import DockerApi, EngineSilent, EngineUnready
 from metal.cluster.swarm import NodeWish, ensure_node
-from metal.cluster.swarm.entry import leave
+from metal.cluster.swarm.entry import control_listen, leave
 from metal.cluster.swarm.listed import prune
 from metal.cluster.swarm.view import View, observe_local, observe_view
 from metal.errors import ClusterError
@@ -47,7 +47,7 @@ def force_new(site: Site, api: DockerApi, wish: NodeWish, *, deadline: Deadline)
     # Without an address the engine would ask the routing table for one (docker/for-linux#523).
     api.swarm_force_new(
         {
-            "ListenAddr": "0.0.0.0:2377",
+            "ListenAddr": control_listen(wish),
             "AdvertiseAddr": wish.advertise,
             "DataPathAddr": wish.advertise,
             "DataPathPort": wish.swarm.data_path_port,

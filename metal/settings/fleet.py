@@ -21,6 +21,7 @@ __all__ = [
     "DestroyRule",
     "DockerWish",
     "EngineRule",
+    "FirmwareMode",
     "Fleet",
     "HostFacts",
     "HostWish",
@@ -71,6 +72,18 @@ class LastingBoot(StrEnum):
     DEFAULT = "default"
     DISK = "disk"
     PXE = "pxe"
+
+
+class FirmwareMode(StrEnum):
+    """By which firmware interface a chassis boots what it is told to boot."""
+
+    UEFI = "uefi"
+    LEGACY = "legacy"
+
+    @property
+    def efi(self) -> bool:
+        """The same in the words of a BMC."""
+        return self is FirmwareMode.UEFI
 
 
 class OnLeave(StrEnum):
@@ -348,6 +361,7 @@ class HostWish(HostFacts):
     :ivar ready: the fleet's, with what its pool says instead.
     :ivar power_restore: set through its BMC; None leaves it as it is.
     :ivar boot_device: what it lastingly boots, likewise set through its BMC.
+    :ivar boot_mode: goes along with each boot that is asked for through its BMC; None asks for none.
     """
 
     generation: int
@@ -369,6 +383,7 @@ class HostWish(HostFacts):
     ready: ReadyFloors = field(default=ReadyFloors(), kw_only=True)
     power_restore: PowerRestore | None = field(default=None, kw_only=True)
     boot_device: LastingBoot = field(default=LastingBoot.DEFAULT, kw_only=True)
+    boot_mode: FirmwareMode | None = field(default=None, kw_only=True)
 
     @property
     def life(self) -> str:

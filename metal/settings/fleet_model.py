@@ -13,6 +13,7 @@ from metal.settings.fleet import (
     Availability,
     DestroyRule,
     EngineRule,
+    FirmwareMode,
     LastingBoot,
     ManagerDriver,
     OnLeave,
@@ -173,6 +174,7 @@ class HostIntent(Model):
     on_stuck: OnStuck | None = None
     power_restore: Annotated[PowerRestore, BeforeValidator(word_of_switch)] | None = None
     boot_device: LastingBoot | None = None
+    boot_mode: FirmwareMode | None = None
 
 
 def _api(value: str) -> str:
@@ -269,6 +271,9 @@ class PoolModel(Model):
         default=None, description="what the host does when mains power returns; left alone where not given"
     )
     boot_device: LastingBoot = Field(default=LastingBoot.DEFAULT, description="what lastingly boots first")
+    boot_mode: FirmwareMode | None = Field(
+        default=None, description="goes along with each boot that is asked for; left alone where not given"
+    )
 
 
 class FleetModel(Model):

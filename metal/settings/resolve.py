@@ -127,6 +127,7 @@ def _host(
         ready=resolve_ready(_sure(intent.ready), pool.ready),
         power_restore=own.power_restore or pool.power_restore,
         boot_device=own.boot_device or pool.boot_device,
+        boot_mode=own.boot_mode or pool.boot_mode,
     )
 
 

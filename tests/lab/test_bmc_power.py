@@ -88,6 +88,7 @@ def test_off_that_never_happens_is_bounded_and_named(start_bmc):  # noqa: F811
     assert "power 1" not in bmc.executed
 
 
+@pytest.mark.demand("R3")
 def test_boot_flags_round_trip_and_ipmitool_agrees(start_bmc):  # noqa: F811
     bmc = start_bmc(boot_flags=True)
     with opened(bmc, 30) as b:

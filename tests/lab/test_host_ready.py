@@ -156,6 +156,7 @@ def test_a_busy_package_manager_is_waited_for_and_its_holder_named(site: Site, a
     packages.wait_free(site.run.deadline(10))
 
 
+@pytest.mark.demand("R2")
 def test_a_package_is_installed_pinned_and_not_started(site: Site, ssh: Ssh) -> None:
     packages = Packages.for_host(ssh, observe_facts(ssh))
     deadline = site.run.deadline(120)

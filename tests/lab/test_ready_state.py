@@ -71,7 +71,7 @@ def count(ssh: Ssh) -> int:
     return len((ssh.read(COUNT) or b"").splitlines())
 
 
-@pytest.mark.demand("R1", "R4", "H1")
+@pytest.mark.demand("R1", "R2", "R4", "H1")
 def test_what_is_not_as_expected_is_named_with_what_was_found(site: Site, access: Access, ssh: Ssh) -> None:
     meets = Expectations(kernel=("[0-9]*",), disks=(DiskWish(),), nics=(NicWish(name="*", count=Amount(exactly=1)),))
     report = make_ready(site, access, replace(WISH, expect=meets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metal.bmc.failure import failure
@@ -89,8 +90,9 @@ class IpmiBmc:
                 self.address, BmcFault.PROTOCOL, "boot flags make no sense", seen=f"{error}: {data.hex(' ')}"
             ) from None
 
-    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
-        wanted = BootDevice(target) if target is BootTarget.DEFAULT else BootDevice(target, once, efi)
+    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
+        # One bit says UEFI; without it the book means legacy, and there is no third word for "either".
+        wanted = BootDevice(target) if target is BootTarget.DEFAULT else BootDevice(target, once, bool(efi))
         flags = bootflags.encode_boot_flags(wanted, self._treatment())
         tried: list[str] = []
         seen = wanted
@@ -111,8 +113,7 @@ class IpmiBmc:
             f"boot device is not {wanted}",
             tried=tried,
             seen=f"boot device {seen}",
-            next_step="the machine's power was not touched. Set the boot device by hand to see what the BMC accepts "
-            "(ipmitool chassis bootparam get 5), update its firmware, then run again",
+            next_step=_next_step(seen, wanted),
         )
 
     def power_restore(self) -> PowerRestore | None:
@@ -152,3 +153,21 @@ class IpmiBmc:
 
     def close(self) -> None:
         self._link.close()
+
+
+def _next_step(seen: BootDevice, wanted: BootDevice) -> str:
+    """What to do about flags that are not kept; where all but the mode is, it is about the mode."""
+    if replace(seen, efi=wanted.efi) != wanted:
+        return (
+            "the machine's power was not touched. Set the boot device by hand to see what the BMC accepts "
+            "(ipmitool chassis bootparam get 5), update its firmware, then run again"
+        )
+    if wanted.efi:
+        return (
+            "the machine's power was not touched. This BMC drops the UEFI flag: set the boot mode to UEFI in the "
+            "machine's firmware and take boot_mode out for this host, or use protocol: redfish"
+        )
+    return (
+        "the machine's power was not touched. This BMC shows UEFI all the same: where the machine is to boot by UEFI, "
+        "set boot_mode: uefi for this host; else set the boot mode to legacy in its firmware, then run again"
+    )

@@ -117,7 +117,7 @@ class RedfishBmc:
         except ValueError as error:
             raise failure(self.address, BmcFault.PROTOCOL, "boot override makes no sense", seen=str(error)) from None
 
-    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
+    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
         wanted = BootDevice(target) if target is BootTarget.DEFAULT else BootDevice(target, once, efi)
         set_override(self, self._link, wanted, self._treatment)
 

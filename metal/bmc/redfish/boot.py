@@ -34,14 +34,19 @@ _MEANINGS = {word: target for target, word in _TARGETS.items()} | {
 _ALLOWABLE = "BootSourceOverrideTarget@Redfish.AllowableValues"
 _ENABLED_ALLOWABLE = "BootSourceOverrideEnabled@Redfish.AllowableValues"
 _MODE = "BootSourceOverrideMode"
-_UEFI = "UEFI"
+_MODE_ALLOWABLE = "BootSourceOverrideMode@Redfish.AllowableValues"
+_UEFI, _LEGACY = "UEFI", "Legacy"
 
 Override = dict[str, str]
 
 
 def refused_target(boot: Mapping[str, Any], override: Override) -> str | None:
     """Why this BMC will not take an override, by its own lists; None where nothing speaks against it."""
-    for key, listed in (("BootSourceOverrideTarget", _ALLOWABLE), ("BootSourceOverrideEnabled", _ENABLED_ALLOWABLE)):
+    for key, listed in (
+        ("BootSourceOverrideTarget", _ALLOWABLE),
+        ("BootSourceOverrideEnabled", _ENABLED_ALLOWABLE),
+        (_MODE, _MODE_ALLOWABLE),
+    ):
         offered, wanted = boot.get(listed), override.get(key)
         # What ends an override need not be listed as something to boot from.
         if offered and wanted and wanted not in ("None", "Disabled", *map(str, offered)):
@@ -70,11 +75,11 @@ def encode_override(device: BootDevice, boot: Mapping[str, Any], treatment: Trea
             "BootSourceOverrideEnabled": "Once" if device.once else "Continuous",
             "BootSourceOverrideTarget": word,
         }
-    mode = _UEFI if device.efi else boot.get(_MODE)
-    if treatment.boot_mode is BootMode.SEND and mode and boot.get(_MODE):
-        override[_MODE] = str(mode)
-    elif treatment.boot_mode is BootMode.WHEN_ASKED and device.efi:
-        override[_MODE] = _UEFI
+    asked = _asked_mode(device)
+    if treatment.boot_mode is BootMode.SEND and boot.get(_MODE):
+        override[_MODE] = asked or str(boot[_MODE])
+    elif treatment.boot_mode is BootMode.WHEN_ASKED and asked:
+        override[_MODE] = asked
     return override
 
 
@@ -91,11 +96,18 @@ def decode_override(boot: Mapping[str, Any]) -> BootDevice:
     target = _MEANINGS.get(str(word))
     if target is None:
         raise ValueError(f"BootSourceOverrideTarget is {word!r}")
-    return BootDevice(target, once=enabled == "Once", efi=boot.get(_MODE) == _UEFI)
+    return BootDevice(target, once=enabled == "Once", efi=boot[_MODE] == _UEFI if boot.get(_MODE) else None)
 
 
 def fits(seen: BootDevice, wanted: BootDevice) -> bool:
     """Whether what was read back is what was wanted. A mode that was not asked for may be any: it stays as it was."""
     if wanted.target is BootTarget.DEFAULT:
         return seen.target is BootTarget.DEFAULT
-    return (seen.target, seen.once) == (wanted.target, wanted.once) and (seen.efi or not wanted.efi)
+    return (seen.target, seen.once) == (wanted.target, wanted.once) and wanted.efi in (None, seen.efi)
+
+
+def _asked_mode(device: BootDevice) -> str | None:
+    """The mode to ask for; None where any will do, and where nothing is overridden."""
+    if device.target is BootTarget.DEFAULT or device.efi is None:
+        return None
+    return _UEFI if device.efi else _LEGACY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 from metal.bmc.failure import failure
@@ -53,8 +54,7 @@ def set_override(bmc: _Boot, link: RedfishLink, wanted: BootDevice, treatment: T
         tried=tried,
         seen=f"boot device {seen}",
         code=answer.status if answer is not None else None,
-        next_step="the machine's power was not touched. Where the BMC names the mode field (BootSourceOverrideMode), "
-        "its family wants another treatment (docs/quirks.md); else update its firmware, or use protocol: ipmi",
+        next_step=f"the machine's power was not touched. {_cure(seen, wanted)}",
     )
 
 
@@ -90,6 +90,17 @@ def _read_back(bmc: _Boot, link: RedfishLink, wanted: BootDevice, *, patient: bo
         )
     except _NotYetError:
         return last[0]
+
+
+def _cure(seen: BootDevice, wanted: BootDevice) -> str:
+    by_hand = "set the boot mode in the machine's firmware and take boot_mode out for this host"
+    if wanted.efi is not None and replace(seen, efi=wanted.efi) == wanted:
+        return f"The boot is as asked for and its mode is not: {by_hand}"
+    return (
+        "Where the BMC names the mode field (BootSourceOverrideMode), "
+        f"{'' if wanted.efi is None else f'{by_hand}, or '}"
+        "its family wants another treatment (docs/quirks.md); else update its firmware, or use protocol: ipmi"
+    )
 
 
 class _NotYetError(BmcError):

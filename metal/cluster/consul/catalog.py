@@ -7,6 +7,7 @@ from typing import Any
 
 from metal.cluster.consul import paths
 from metal.cluster.consul.api import ConsulApi, ConsulRefused
+from metal.cluster.consul.registration import line_key
 from metal.cluster.consul.servers import voters_of
 
 __all__ = ["CatalogMember", "read_catalog"]
@@ -62,7 +63,7 @@ def read_catalog(api: ConsulApi, *, existing: bool = False) -> dict[str, Catalog
             leader=name in leaders,
             registered=name in services,
             swarm_passing=name in services and _all_pass(services[name]),
-            listed=f"{paths.NODE_PREFIX}/{address}:{paths.ENGINE_PORT}" in listed,
+            listed=line_key(address) in listed,
         )
     return members
 

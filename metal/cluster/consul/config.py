@@ -10,6 +10,7 @@ from metal.cluster.consul import paths
 from metal.cluster.consul.wish import MemberWish
 from metal.pki.secrets import ClusterSecrets
 from metal.settings.consul_secret import ConsulSecret
+from metal.settings.endpoint import with_port
 
 __all__ = ["edition_of", "render_config", "render_unit"]
 
@@ -45,7 +46,7 @@ def render_config(
         "advertise_addr": wish.address,
         "client_addr": "127.0.0.1",
         "ports": {"http": -1, "https": paths.HTTPS_PORT, "grpc": -1, "grpc_tls": -1, "dns": -1, "serf_wan": -1},
-        "retry_join": [address for name, address in sorted(wish.servers.items()) if name != wish.host],
+        "retry_join": [_joined(address) for name, address in sorted(wish.servers.items()) if name != wish.host],
         "retry_interval": "3s",
         "encrypt": secrets.gossip_key,
         "leave_on_terminate": not wish.server,
@@ -85,13 +86,18 @@ def render_config(
     return json.dumps(config, indent=2, sort_keys=True) + "\n"
 
 
+def _joined(address: str) -> str:
+    """A server's address in `retry_join`: a literal IPv6 one must be in brackets, and then names its port."""
+    return with_port(address, paths.SERF_PORT) if ":" in address else address
+
+
 def _join_existing(config: dict[str, Any], wish: MemberWish, outside: ConsulSecret) -> None:
     """Turn the configuration of a client of ours into that of a client of an existing datacenter.
 
     Its own API keeps our certificates: whoever asks it is us. Towards the datacenter it shows what that one knows.
     """
     assert wish.external is not None
-    config["retry_join"] = list(wish.external.servers)
+    config["retry_join"] = [_joined(address) for address in wish.external.servers]
     if outside.gossip:
         config["encrypt"] = outside.gossip
     else:

@@ -17,6 +17,7 @@ from metal.cluster.consul.seen import MemberSeen
 from metal.cluster.consul.wish import MemberReport, MemberWish
 from metal.errors import ClusterError, PlanRefused
 from metal.host.ssh import Ssh
+from metal.settings.endpoint import with_port
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
 
@@ -179,7 +180,7 @@ def _register(api: ConsulApi, wish: MemberWish, place: _Place) -> None:
 def _line_up(api: ConsulApi, wish: MemberWish, place: _Place) -> None:
     """The line of the node list; on an agent's node it belongs to a session that ends with the host."""
     line = _line(api, wish)
-    value = f"{wish.address}:{paths.ENGINE_PORT}"
+    value = with_port(wish.address, paths.ENGINE_PORT)
     if not place.agent:
         if line is None or base64.b64decode(line["Value"] or "").decode() != value:
             api.put(f"kv/{node_key(wish)}", value.encode())

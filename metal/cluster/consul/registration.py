@@ -8,6 +8,7 @@ from typing import Any
 from metal.cluster.consul import paths
 from metal.cluster.consul.wish import MemberWish
 from metal.pki.secrets import ClusterSecrets
+from metal.settings.endpoint import with_port
 
 __all__ = [
     "guest_service",
@@ -31,9 +32,14 @@ _TIMEOUT = "2s"
 _DEREGISTER_AFTER = "60m"
 
 
+def line_key(address: str) -> str:
+    """The key in the classic node list of a host at an address."""
+    return f"{paths.NODE_PREFIX}/{with_port(address, paths.ENGINE_PORT)}"
+
+
 def node_key(wish: MemberWish) -> str:
     """The host's key in the classic node list, as the 2015 swarm agents wrote it."""
-    return f"{paths.NODE_PREFIX}/{wish.address}:{paths.ENGINE_PORT}"
+    return line_key(wish.address)
 
 
 def render_service(wish: MemberWish, secrets: ClusterSecrets, *, acls: bool = True) -> str:
@@ -51,7 +57,7 @@ def render_service(wish: MemberWish, secrets: ClusterSecrets, *, acls: bool = Tr
             {
                 "id": _CHECK,
                 "name": _CHECK_NAME,
-                "tcp": f"{wish.address}:{paths.SWARM_GOSSIP_PORT}",
+                "tcp": with_port(wish.address, paths.SWARM_GOSSIP_PORT),
                 "interval": _INTERVAL,
                 "timeout": _TIMEOUT,
                 "deregister_critical_service_after": _DEREGISTER_AFTER,
@@ -72,7 +78,7 @@ def render_service_body(wish: MemberWish) -> str:
             {
                 "CheckID": _CHECK,
                 "Name": _CHECK_NAME,
-                "TCP": f"{wish.address}:{paths.SWARM_GOSSIP_PORT}",
+                "TCP": with_port(wish.address, paths.SWARM_GOSSIP_PORT),
                 "Interval": _INTERVAL,
                 "Timeout": _TIMEOUT,
                 "DeregisterCriticalServiceAfter": _DEREGISTER_AFTER,
@@ -118,7 +124,7 @@ def render_entry_script(wish: MemberWish) -> str:
     The line belongs to a session that ends when gossip calls the host failed, and then it vanishes by itself.
     """
     gossip = f"{paths.SWARM_GOSSIP_PORT:04X}"
-    session = json.dumps(session_body())
+    session, line = json.dumps(session_body()), with_port(wish.address, paths.ENGINE_PORT)
     return f"""\
 #!/bin/sh
 # Keeps this host's line of the swarm's node list in Consul. Does nothing when it is there.
@@ -140,7 +146,7 @@ case $(call "$api/kv/$key") in
 esac
 session=$(call --request PUT --data '{session}' "$api/session/create" | sed -n 's/.*"ID":"\\([0-9a-f-]*\\)".*/\\1/p')
 [ -n "$session" ] || {{ echo "Consul gave no session" >&2; exit 1; }}
-if [ "$(call --request PUT --data '{wish.address}:{paths.ENGINE_PORT}' "$api/kv/$key?acquire=$session")" != true ]; then
+if [ "$(call --request PUT --data '{line}' "$api/kv/$key?acquire=$session")" != true ]; then
   call --output /dev/null --request PUT "$api/session/destroy/$session"
   echo "Consul did not take the entry" >&2
   exit 1

@@ -8,6 +8,7 @@ from typing import Any
 
 from metal.cluster.docker.wish import TLS_PORT
 from metal.errors import PlanRefused
+from metal.settings.endpoint import every_address
 
 __all__ = ["TLS_DIRECTORY", "daemon_json", "foreign_keys", "listening_drop_in", "without_ours"]
 
@@ -77,13 +78,14 @@ def foreign_keys(found: str | None, written: str | None, wanted: str) -> list[st
     return sorted(key for key, value in present.items() if key not in to_be or to_be[key] != value)
 
 
-def listening_drop_in(fragment: str, *, host: str) -> str:
+def listening_drop_in(fragment: str, *, host: str, address: str) -> str:
     """Return a drop-in that has the packaged unit listen on its socket and on the TLS port.
 
     The packaged command line is kept and extended, because paths and containerd options differ between packages, and
     `-H` on it forbids "hosts" in daemon.json.
 
     :param fragment: the unit file as the package ships it.
+    :param address: the host's own.
     :raises PlanRefused: when the unit starts no dockerd.
     Source: systemd.service(5), ExecStart; dockerd reference, "Daemon socket option".
     """
@@ -102,7 +104,7 @@ def listening_drop_in(fragment: str, *, host: str) -> str:
     words = command.split()
     if not any(word in ("-H", "--host") or word.startswith(("-H", "--host=")) for word in words):
         command += " -H unix:///var/run/docker.sock"
-    listen = f"-H tcp://0.0.0.0:{TLS_PORT}"
+    listen = f"-H tcp://{every_address(address)}:{TLS_PORT}"
     # Options from an environment file stay last, so that they still win over what the package says.
     head, dollar, tail = command.partition(" $")
     return f"[Service]\nExecStart=\nExecStart={head} {listen}{dollar}{tail}\n"

@@ -22,6 +22,7 @@ from metal.host.ssh import Ssh
 from metal.pki.authority import BOTH, Authority
 from metal.pki.host_key import CertificateReport, ensure_host_certificate
 from metal.pki.succession import trusted
+from metal.settings.endpoint import with_port
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
 
@@ -93,7 +94,7 @@ def _configured(
     deadline = run.deadline(deadlines.engine)
     seed = site.credentials.seed()
     authority = Authority.of(seed, wish.authority_name, wish.ca)
-    unit = listening_drop_in(_fragment(ssh, wish.package), host=wish.host)
+    unit = listening_drop_in(_fragment(ssh, wish.package), host=wish.host, address=wish.access.address)
     certificate = _certificate(ssh, wish, seed, authority, deadline)
     now = Started.of(
         package=package,
@@ -129,7 +130,7 @@ def _configured(
         certificate=certificate.fingerprint,
         not_after=certificate.not_after,
         authority=authority.fingerprint,
-        endpoint=f"tcp://{wish.access.address}:{TLS_PORT}",
+        endpoint=f"tcp://{with_port(wish.access.address, TLS_PORT)}",
         restarted=reasons,
     )
 

@@ -10,6 +10,7 @@ from metal.cluster.docker.wish import TLS_PORT
 from metal.errors import HostError, HostFault
 from metal.host.service import ensure_active, ensure_unit, observe_unit, remove_unit, stop
 from metal.host.ssh import Ssh
+from metal.settings.endpoint import every_address
 from metal.waiting import Deadline
 
 __all__ = ["ensure_swarm_port", "port_units", "remove_swarm_port"]
@@ -19,14 +20,15 @@ _NAME = "metalswarm-swarm-port"
 _PROXIES = ("/usr/lib/systemd/systemd-socket-proxyd", "/lib/systemd/systemd-socket-proxyd")
 
 
-def port_units(port: int, proxy: str) -> tuple[str, str]:
+def port_units(port: int, proxy: str, address: str) -> tuple[str, str]:
     """Return the texts of the socket and the service. Pure.
 
+    :param address: the host's own.
     Source: systemd.socket(5), systemd-socket-proxyd(8).
     """
     socket = (
         f"[Unit]\nDescription=Swarm client port {port}, mutual TLS\n\n"
-        f"[Socket]\nListenStream=0.0.0.0:{port}\nNoDelay=yes\n\n"
+        f"[Socket]\nListenStream={every_address(address)}:{port}\nNoDelay=yes\n\n"
         "[Install]\nWantedBy=sockets.target\n"
     )
     service = (
@@ -39,7 +41,7 @@ def port_units(port: int, proxy: str) -> tuple[str, str]:
 
 def ensure_swarm_port(ssh: Ssh, port: int, *, deadline: Deadline) -> bool:
     """Have `port` open on every address and lead to the engine's TLS port; true when something changed."""
-    socket, service = port_units(port, _proxy(ssh))
+    socket, service = port_units(port, _proxy(ssh), ssh.access.address)
     changed = ensure_unit(ssh, f"{_NAME}.service", service)
     changed |= ensure_unit(ssh, f"{_NAME}.socket", socket)
     if changed or f":{port} " not in _listening(ssh):

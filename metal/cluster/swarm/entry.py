@@ -11,19 +11,24 @@ from metal.cluster.swarm.wish import NodeWish
 from metal.errors import ClusterError
 from metal.host.ssh import Ssh
 from metal.plan.join import LocalState, Role
+from metal.settings.endpoint import every_address
 from metal.waiting import Deadline, Pending, wait_until
 
-__all__ = ["await_local", "initialise", "join", "join_addresses", "leave"]
+__all__ = ["await_local", "control_listen", "initialise", "join", "join_addresses", "leave"]
 
-# The control port speaks mutual TLS only.
-_LISTEN = "0.0.0.0:2377"
+_CONTROL_PORT = 2377
+
+
+def control_listen(wish: NodeWish) -> str:
+    """Where the engine takes the swarm's control connections; that port speaks mutual TLS only."""
+    return f"{every_address(wish.access.address)}:{_CONTROL_PORT}"
 
 
 def initialise(api: DockerApi, wish: NodeWish) -> None:
     """Give birth to a swarm on this engine, with the settings that exist at its birth only."""
     api.swarm_init(
         {
-            "ListenAddr": _LISTEN,
+            "ListenAddr": control_listen(wish),
             "AdvertiseAddr": wish.advertise,
             "DataPathAddr": wish.advertise,
             "DataPathPort": wish.swarm.data_path_port,
@@ -45,7 +50,7 @@ def join(api: DockerApi, wish: NodeWish, manager: DockerApi, view: View, *, last
     try:
         api.swarm_join(
             {
-                "ListenAddr": _LISTEN,
+                "ListenAddr": control_listen(wish),
                 "AdvertiseAddr": wish.advertise,
                 "DataPathAddr": wish.advertise,
                 "RemoteAddrs": join_addresses(view, lasting),

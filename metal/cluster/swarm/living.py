@@ -52,7 +52,8 @@ class LivingManagers:
     def learn(self, *hosts: str, addresses: tuple[str, ...] = ()) -> None:
         """Add hosts that may be managers: by name, or by the `ip:port` that engines know managers by."""
         known = {facts.access.address: name for name, facts in self._inventory()}
-        found = [*hosts, *(known[ip] for ip in (one.rpartition(":")[0] for one in addresses) if ip in known)]
+        told = (one.rpartition(":")[0].strip("[]") for one in addresses)
+        found = [*hosts, *(known[ip] for ip in told if ip in known)]
         self._names += [name for name in dict.fromkeys(found) if name not in self._names and name != self._host]
 
     @contextmanager

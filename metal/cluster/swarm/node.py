@@ -37,6 +37,7 @@ from metal.plan.join import (
 from metal.plan.override import waives
 from metal.plan.quorum import Rule
 from metal.plan.verdict import Keep, Refuse, Wait
+from metal.settings.endpoint import with_port
 from metal.site import Site
 from metal.waiting import Deadline, Pending, wait_until
 
@@ -257,7 +258,7 @@ class _Member:
         # A kept engine answers behind our TLS port only if it was ours before.
         if self.wish.role is Role.MANAGER and (not self.wish.keep or has_tls(self.ssh)):
             ensure_swarm_port(self.ssh, self.wish.swarm.port, deadline=deadline)
-            endpoint = f"tcp://{self.wish.access.address}:{self.wish.swarm.port}"
+            endpoint = f"tcp://{with_port(self.wish.access.address, self.wish.swarm.port)}"
         else:
             remove_swarm_port(self.ssh, deadline=deadline)
         return NodeReport(local.swarm, node.id, self.wish.role, node.address, endpoint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metal.host.ssh import Ssh
+from metal.settings.endpoint import with_port
 
 __all__ = ["closed_ports"]
 
@@ -43,5 +44,4 @@ def closed_ports(ssh: Ssh, managers: Sequence[str]) -> tuple[str, ...]:
 
 def _told(target: str, status: int) -> str:
     address, _, port = target.partition("/")
-    shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return f"{shown}/tcp {'does not answer' if status == _TIMED_OUT else 'is refused'}"
+    return f"{with_port(address, int(port))}/tcp {'does not answer' if status == _TIMED_OUT else 'is refused'}"

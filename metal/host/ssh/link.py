@@ -14,6 +14,7 @@ from metal.errors import HostError, HostFault
 from metal.host.ssh.failure import Verdict, describe, judge
 from metal.host.ssh.keys import HostKeyCheck, algorithms_for, mismatch, same_key
 from metal.host.ssh.tcp import connected_socket
+from metal.settings.endpoint import with_port
 
 __all__ = ["Attempt", "Endpoint", "Link"]
 
@@ -53,7 +54,7 @@ class Endpoint:
 
     @property
     def shown(self) -> str:
-        return f"{self.user}@{self.address}:{self.port}"
+        return f"{self.user}@{with_port(self.address, self.port)}"
 
 
 class Attempt(Exception):

@@ -14,6 +14,7 @@ from metal.host.ssh.loop import LoopThread
 from metal.host.ssh.session import Ssh
 from metal.settings.access import Access, Jump
 from metal.settings.credentials import Credentials
+from metal.settings.endpoint import with_port
 from metal.waiting import Deadline, Pending, wait_until
 
 __all__ = ["SshPool"]
@@ -198,7 +199,7 @@ def _unreachable(access: Access, what: str, seen: str, deadline: Deadline) -> Ho
         what,
         fault=HostFault.UNREACHABLE,
         host=access.host,
-        tried=[f"ssh {access.user}@{access.address}:{access.port}{way} for up to {deadline.seconds:.0f} s"],
+        tried=[f"ssh {access.user}@{with_port(access.address, access.port)}{way} for up to {deadline.seconds:.0f} s"],
         seen=seen,
         next_step="check power, console and network of the host, then run again",
     )

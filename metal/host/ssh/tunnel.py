@@ -13,6 +13,7 @@ import asyncssh
 
 from metal.host.ssh.failure import describe
 from metal.host.ssh.link import Attempt, Link
+from metal.settings.endpoint import with_port
 
 __all__ = ["Tunnel", "to_command", "to_port"]
 
@@ -101,7 +102,7 @@ def to_port(link: Link, path: Path, address: str, port: int) -> Tunnel:
             async with link.stream(address, port) as (far_reader, far_writer):
                 await _both_ways(reader, writer, far_reader, far_writer)
         except asyncssh.ChannelOpenError as error:
-            raise ConnectionError(f"the host cannot connect to {address}:{port}: {error.reason}") from None
+            raise ConnectionError(f"the host cannot connect to {with_port(address, port)}: {error.reason}") from None
 
     return Tunnel(link.endpoint.name, path, bridge)
 

@@ -54,7 +54,7 @@ class _Session:
         host = look()["hosts"].get(self._host, {})
         return BootDevice(BootTarget(host.get("target", "default")), bool(host.get("once")), False)
 
-    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
+    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
         with change(self._host) as (_, host):
             host["target"], host["once"] = target.value, once
         step(self._host, f"boot device is {target.value}")

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from pulumi.output import Unknown
 
-from components.inputs import boot_device_inputs
+from components.inputs import boot_device_inputs, power_inputs
 from metal.chassis.boot import BootReport
 from metal.chassis.ledger import Entry
 from metal.settings.access import BmcAddress, BmcProtocol
-from metal.settings.fleet import OnLeave, PowerWish
+from metal.settings.fleet import FirmwareMode, OnLeave, PowerWish
 from providers import process
 from providers.boot_device import BootDeviceProvider
 from tests.unit.providers.wire import arriving
@@ -173,3 +173,26 @@ def test_a_lasting_device_that_is_wanted_is_kept_and_given_back(act, begin, inpu
     act("metal.chassis.boot.lasting_device", "default")
     assert LINK.diff("x", arriving(LINK.read("x", outs).outs), news).changes, "somebody took it away"
     assert LINK.diff("x", outs, inputs).changes, "it is not wanted any more"
+
+
+@pytest.mark.demand("R3")
+def test_a_boot_mode_is_an_update_of_two_links_and_nothing_where_there_is_none(act, begin, inputs, born) -> None:
+    plain = power_inputs(begin().hosts["n1"], OWNER, "x")
+    assert not {"boot_mode"} & {*inputs, *plain}, "what was made before there was such a key stays as it is"
+    wanted = document()
+    wanted["pools"]["core"]["boot_mode"] = "uefi"
+    host = begin(wanted).hosts["n1"]
+    news = arriving(boot_device_inputs(host, OWNER))
+    assert (news["boot_mode"], power_inputs(host, OWNER, "x")["boot_mode"]) == ("uefi", "uefi")
+    found = LINK.diff("n1/g1", born, news)
+    assert (found.changes, found.replaces) == (True, [])
+    arm = act("metal.chassis.boot.arm_boot")
+    keep = act("metal.chassis.boot.keep_boot", BootReport("default", 1, "a1b2"))
+    outs = arriving(LINK.update("n1/g1", born, news).outs)
+    arm.assert_not_called()
+    assert keep.call_args.args[1].boot_mode is FirmwareMode.UEFI
+    assert not LINK.diff("n1/g1", outs, news).changes
+    taken = LINK.diff("n1/g1", outs, inputs)
+    assert (taken.changes, taken.replaces) == (True, [])
+    wanted["hosts"] = {"n1": {"boot_mode": "legacy"}}
+    assert begin(wanted).hosts["n1"].boot_mode is FirmwareMode.LEGACY, "the host's own word goes first"

@@ -154,12 +154,12 @@ def opened(tmp_path):
 def test_one_call_works_on_every_maker(opened, name):
     with opened(name) as (responder, bmc):
         for once in (True, False):
-            bmc.set_boot_device(BootTarget.PXE, once=once, efi=False)
+            bmc.set_boot_device(BootTarget.PXE, once=once, efi=None)
             seen = bmc.boot_device()
             assert (seen.target, seen.once) == (BootTarget.PXE, once)
             # What was not asked for stays: the mode is no legacy one afterwards.
             assert responder.board.override["BootSourceOverrideMode"] == "UEFI"
-        bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
+        bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=None)
         assert bmc.boot_device() == BootDevice(BootTarget.DEFAULT)
         bmc.power_on()
         bmc.power_off(soft=0)
@@ -169,7 +169,7 @@ def test_one_call_works_on_every_maker(opened, name):
 
 def test_supermicro_boots_optical_drives_as_usb_cd(opened):
     with opened("supermicro-x12") as (responder, bmc):
-        bmc.set_boot_device(BootTarget.OPTICAL, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.OPTICAL, once=True, efi=None)
         assert responder.board.override["BootSourceOverrideTarget"] == "UsbCd"
         assert bmc.boot_device().target is BootTarget.OPTICAL
 
@@ -181,7 +181,7 @@ def test_an_ilo_in_post_is_asked_again(opened):
         responder.fault(
             {"match": {"method": "PATCH"}, "action": "answer", "status": said["status"], "message": message, "count": 2}
         )
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert bmc.boot_device().once
         assert responder.asked("PATCH") == 3
 

@@ -98,8 +98,8 @@ class Session:
         self._machine.acts.append(f"restores {policy}")
         self._machine.restore = policy
 
-    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
-        self._machine.device = BootDevice(target, once, efi)
+    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
+        self._machine.device = BootDevice(target, once, bool(efi))
 
 
 @dataclass

@@ -120,9 +120,9 @@ def test_a_bmc_that_is_silent_keeps_a_life_from_ending_unless_the_host_is_lost(s
 
 def test_a_pending_one_shot_is_no_state(site, machine) -> None:
     machine.device = PXE_ONCE
-    assert lasting_device(site, BMC) == "default"
+    assert lasting_device(site, wish(), BMC) == "default"
     machine.device = BootDevice(BootTarget.PXE)
-    assert lasting_device(site, BMC) == "pxe"
+    assert lasting_device(site, wish(), BMC) == "pxe"
 
 
 def test_what_another_owner_released_is_installed_only_where_its_disks_may_go(site, machine, ledger) -> None:

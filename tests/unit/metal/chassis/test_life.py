@@ -51,13 +51,17 @@ def test_the_same_system_where_an_install_was_due_is_refused(site, ledger, ready
     assert begin_life(site, ACCESS, READY, ledger).machine_id == "m2"
 
 
+@pytest.mark.demand("U30")
 def test_a_system_waited_for_in_vain_is_booted_again_by_the_next_run(site, machine, ledger, ready) -> None:
     ledger.note_boot("n1", "g1", installing=True)
     machine.power, machine.obeys_pxe = Power.ON, False
     ready(error=HostError("no answer", fault=HostFault.UNREACHABLE, host="n1", seen="connection refused"))
     with pytest.raises(HostError) as caught:
         begin_life(site, ACCESS, READY, ledger, wish())
-    assert caught.value.seen == "connection refused; chassis power is on"
+    assert caught.value.seen == "connection refused; chassis power is on, boot device default"
+    assert "boot device pxe (once), set and read back through its BMC before power" in caught.value.tried[0]
+    for words in ("console", "network card", "link", "DHCP", "TFTP", "HTTP boot", "boot_mode", "the next run boots it"):
+        assert words in caught.value.next_step
     assert machine.acts == []
 
     machine.obeys_pxe = True

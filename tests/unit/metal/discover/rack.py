@@ -37,7 +37,7 @@ class PingRack:
         self._sockets: list[socket.socket] = []
         self.port = 0
         for address in addresses:
-            each = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            each = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
             each.bind((address, self.port))
             self.port = each.getsockname()[1]
             self._sockets.append(each)
@@ -88,7 +88,10 @@ class RedfishService:
             def log_message(self, *args: object) -> None:
                 """Quiet."""
 
-        self._server = http.server.ThreadingHTTPServer((address, port), Handler)
+        class Listener(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+        self._server = Listener((address, port), Handler)
         self.address, self.port = address, self._server.server_address[1]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.certificate, pem = _certificate(folder, address)

@@ -37,6 +37,16 @@ def test_roots_are_read_with_the_certificate_that_was_shown(tmp_path: Path) -> N
     assert found == {"127.0.131.11": RedfishRoot("1.17.0", "Dell", ROOT["Product"], fingerprint)}
 
 
+@pytest.mark.demand("R3")
+def test_a_root_at_an_ipv6_address(tmp_path: Path) -> None:
+    service = RedfishService(tmp_path, "::1", ROOT)
+    try:
+        found = service_roots(["::1"], service.port, run=Run(), rate=1000, patience=60)
+    finally:
+        service.close()
+    assert found["::1"].vendor == "Dell"
+
+
 def test_who_takes_connections_and_says_nothing_is_not_waited_for() -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.131.13", 0))

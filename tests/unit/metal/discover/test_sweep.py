@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from metal.discover.ranges import parse_ranges
 from metal.discover.sweep import sweep
 from metal.errors import Cancelled
 from metal.waiting import Run
@@ -30,6 +31,17 @@ def test_every_bmc_is_found_and_nobody_is_pinged_more_than_twice(rack: PingRack)
     # Who answered the first time is not asked again, as far as its answer was in time.
     assert len(ALL) + len(ALL) - len(BMCS) <= found.sent <= 2 * len(ALL)
     assert max(rack.pings.values()) <= 2
+
+
+@pytest.mark.demand("R3")
+def test_bmcs_at_ipv6_addresses_are_found_beside_others() -> None:
+    both = PingRack(["127.0.131.6", "::1"])
+    try:
+        found = sweep(parse_ranges(["127.0.131.5-127.0.131.7", "::1/128"]), both.port, run=Run(), rate=2000)
+    finally:
+        both.close()
+    assert sorted(found.pongs) == ["127.0.131.6", "::1"]
+    assert all(pong.ipmi for pong in found.pongs.values())
 
 
 def test_the_time_is_that_of_two_rounds_and_not_of_one_address_after_the_other(rack: PingRack) -> None:

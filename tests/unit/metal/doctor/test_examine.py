@@ -25,6 +25,7 @@ from metal.settings.credentials import Credentials
 from metal.settings.fleet import (
     Deadlines,
     DockerWish,
+    FirmwareMode,
     Fleet,
     HostFacts,
     HostWish,
@@ -176,6 +177,33 @@ def test_a_bmc_that_forgets_boot_flags(rack: Rack) -> None:
     found = rack.examine()["n1"]
     assert codes(found) == ["boot-not-kept"]
     assert found.words["boot"].state == "not kept"
+
+
+@pytest.mark.demand("R3")
+def test_boot_flags_are_tried_in_the_mode_that_a_run_would_ask_for(rack: Rack) -> None:
+    responder = rack.add("n1")
+    rack.hosts["n1"] = replace(rack.hosts["n1"], boot_mode=FirmwareMode.UEFI)
+    responder.flags = PERSISTENT_PXE
+    written: list[str] = []
+    keep = responder.memory.set_flags
+
+    def note(flags: bytes, *, lasting: bool) -> None:
+        written.append(flags.hex())
+        keep(flags, lasting=lasting)
+
+    responder.memory.set_flags = note  # type: ignore[method-assign]
+    assert rack.examine()["n1"].words["boot"].state == "kept"
+    assert written == ["a008000000", PERSISTENT_PXE.hex()]
+
+    # One that drops the mode: found out, and what was there before is back all the same.
+    def drop(flags: bytes, *, lasting: bool) -> None:
+        keep(bytes((flags[0] & ~0x20, *flags[1:])), lasting=lasting)
+
+    responder.memory.set_flags = drop  # type: ignore[method-assign]
+    found = rack.examine()["n1"]
+    assert codes(found) == ["boot-not-kept"]
+    assert "take boot_mode out" in found.findings[0].cure
+    assert responder.flags == PERSISTENT_PXE
 
 
 def test_a_cancel_in_the_middle_puts_boot_flags_back(rack: Rack) -> None:
@@ -332,7 +360,7 @@ class PlainBmc:
     def boot_device(self) -> BootDevice:
         return self.now
 
-    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool) -> None:
+    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
         self.sets += 1
         wanted = BootDevice(target, once, efi)
         if self.keeps(wanted):
@@ -349,3 +377,12 @@ def test_the_round_trip_in_another_protocol() -> None:
     once = PlainBmc(BootDevice(BootTarget.PXE, once=True))
     assert trip_by_protocol(once, skip="").skipped  # type: ignore[arg-type]
     assert once.sets == 0
+
+
+def test_the_round_trip_in_another_protocol_in_a_mode() -> None:
+    before = BootDevice(BootTarget.PXE)
+    bmc = PlainBmc(before)
+    assert trip_by_protocol(bmc, skip="", efi=True).trouble is None  # type: ignore[arg-type]
+    assert bmc.now == before, "legacy again, as it was"
+    trip_by_protocol(bmc, skip="")  # type: ignore[arg-type]
+    assert bmc.now.efi is None, "nothing was said of a mode on the way there, so nothing on the way back"

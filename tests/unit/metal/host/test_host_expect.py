@@ -38,7 +38,7 @@ def test_what_is_as_expected_passes(expect: dict[str, object]) -> None:
     assert differences(of(**expect), FACTS) == ()
 
 
-@pytest.mark.demand("H1")
+@pytest.mark.demand("R2", "H1")
 @pytest.mark.parametrize(
     ("expect", "line"),
     [({"cpus": Amount(exactly=32)}, "it has 16 processors; exactly 32"),

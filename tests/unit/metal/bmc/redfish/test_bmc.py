@@ -70,7 +70,7 @@ def test_a_refusal_that_was_carried_out_all_the_same_is_success(opened, status):
         responder.fault({"match": RESET, "action": "apply", "status": status, "count": 1})
         bmc.power_on()
         responder.fault({"match": PATCH, "action": "apply", "status": status, "count": 1})
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert bmc.boot_device().target is BootTarget.PXE
         assert responder.board.executed == ["On"]
 
@@ -172,7 +172,7 @@ def test_boot_device_is_set_and_read_back(opened, once, settings):
                 seen = bmc.boot_device()
                 assert (seen.target, seen.once) == (target, once)
                 assert seen.efi or not efi
-        bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=False)
+        bmc.set_boot_device(BootTarget.DEFAULT, once=False, efi=None)
         assert bmc.boot_device() == BootDevice(BootTarget.DEFAULT)
         assert responder.board.override["BootSourceOverrideEnabled"] == "Disabled"
 
@@ -180,7 +180,7 @@ def test_boot_device_is_set_and_read_back(opened, once, settings):
 @pytest.mark.demand("U23")
 def test_a_change_goes_to_the_future_state_address_where_the_system_names_one(opened):
     with opened(tree=documents([SystemSpec()], settings=True)) as (responder, bmc):
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert responder.asked("PATCH", "/Systems/1/SD$") == responder.asked("PATCH") == 1
 
 
@@ -189,7 +189,7 @@ def test_a_settings_resource_without_a_boot_override_is_left_alone(opened):
     tree = documents([SystemSpec()], settings=True)
     tree["/redfish/v1/Systems/1/SD"]["Boot"] = {"BootOrder": []}
     with opened(tree=tree) as (responder, bmc):
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert responder.asked("PATCH", "/Systems/1$") == responder.asked("PATCH") == 1
 
 
@@ -198,7 +198,7 @@ def test_an_override_that_is_accepted_and_not_kept_is_found_out_and_power_left_a
     with opened(seconds=600, run=hurried()) as (responder, bmc):
         responder.fault({"match": PATCH, "action": "ignore"})
         with pytest.raises(BmcError) as caught:
-            bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+            bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert caught.value.fault is BmcFault.NOT_APPLIED
         assert str(caught.value).count("read back default") == 3
         assert responder.board.executed == []
@@ -208,7 +208,7 @@ def test_an_override_that_is_accepted_and_not_kept_is_found_out_and_power_left_a
 def test_an_override_lost_once_is_set_again(opened):
     with opened(seconds=600, run=hurried()) as (responder, bmc):
         responder.fault({"match": PATCH, "action": "ignore", "count": 1})
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert bmc.boot_device().once
 
 
@@ -219,7 +219,7 @@ def test_once_that_became_lasting_is_found_out(opened):
         keep = responder.board.set_boot
         responder.board.set_boot = lambda o: keep({**o, "BootSourceOverrideEnabled": "Continuous"})
         with pytest.raises(BmcError, match=r"does not keep boot device pxe \(once") as caught:
-            bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+            bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert "read back pxe (lasting" in str(caught.value)
 
 
@@ -227,14 +227,14 @@ def test_once_that_became_lasting_is_found_out(opened):
 def test_every_kind_of_etag_is_served(opened, etag):
     with opened(etag=etag) as (_, bmc):
         for target in (BootTarget.PXE, BootTarget.DISK):
-            bmc.set_boot_device(target, once=False, efi=False)
+            bmc.set_boot_device(target, once=False, efi=None)
             assert bmc.boot_device().target is target
 
 
 def test_an_etag_that_changed_meanwhile_is_read_anew_once(opened):
     with opened(etag=Etag.REQUIRED) as (responder, bmc):
         responder.fault({"match": PATCH, "action": "answer", "status": 412, "count": 1})
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert responder.asked("PATCH") == 2
 
 
@@ -242,7 +242,7 @@ def test_an_etag_that_changed_meanwhile_is_read_anew_once(opened):
 def test_a_mode_that_is_required_of_an_unknown_bmc_is_named_and_nothing_guessed(opened):
     with opened(mode=Mode.REQUIRED) as (responder, bmc):
         with pytest.raises(BmcError, match="BootSourceOverrideMode is a required property") as caught:
-            bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+            bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert "docs/quirks.md" in caught.value.next_step
         assert responder.asked("PATCH") == 1
 
@@ -252,7 +252,7 @@ def test_a_target_that_is_not_offered_is_not_asked_for(opened):
     tree["/redfish/v1/Systems/1"]["Boot"]["BootSourceOverrideTarget@Redfish.AllowableValues"] = ["Hdd", "Cd"]
     with opened(tree=tree) as (responder, bmc):
         with pytest.raises(BmcError, match="Pxe is not among Hdd, Cd"):
-            bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+            bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
         assert responder.asked("PATCH") == 0
 
 

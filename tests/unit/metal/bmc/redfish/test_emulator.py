@@ -54,7 +54,7 @@ def test_boot_overrides_that_last_are_set_on_one_system_alone(address):
             bmc.set_boot_device(target, once=False, efi=True)
             seen = bmc.boot_device()
             assert (seen.target, seen.once, seen.efi) == (target, False, True)
-        bmc.set_boot_device(BootTarget.PXE, once=False, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=False, efi=None)
     with opened(address("n2", system=SYSTEMS["blade2"])) as bmc:
         assert bmc.boot_device().target is BootTarget.DISK
 
@@ -63,7 +63,7 @@ def test_boot_overrides_that_last_are_set_on_one_system_alone(address):
 def test_once_is_accepted_and_not_kept_and_found_out(address):
     """The emulator ignores how often an override holds: a one-shot would install for ever."""
     with opened(address("n1", system=SYSTEMS["blade1"])) as bmc, pytest.raises(BmcError) as caught:
-        bmc.set_boot_device(BootTarget.PXE, once=True, efi=False)
+        bmc.set_boot_device(BootTarget.PXE, once=True, efi=None)
     assert caught.value.fault is BmcFault.NOT_APPLIED
     assert "pxe (lasting" in caught.value.seen
 

@@ -130,3 +130,25 @@ def test_what_takes_no_restart_makes_no_new_edition():
     # Tokens are reloaded, and the gossip key is kept in a keyring.
     rotated = ClusterSecrets.derive(bytes(range(32)), "blue", Identity(gossip=2, acl=2))
     assert edition_of(render_config(SERVER, rotated, expect=None), "rest") == steady
+
+
+@pytest.mark.demand("R3")
+def test_a_member_at_an_ipv6_address():
+    """Where a port follows, the address is in brackets; where it stands alone, it is not."""
+    servers = {f"n{number}": f"fd00::{number}" for number in (1, 2, 3)}
+    six = replace(SERVER, access=replace(SERVER.access, address="fd00::1"), servers=servers)
+    config = json.loads(render_config(six, SECRETS, expect=3))
+    assert (config["bind_addr"], config["advertise_addr"]) == ("fd00::1", "fd00::1")
+    assert config["retry_join"] == ["[fd00::2]:8301", "[fd00::3]:8301"]
+    service = json.loads(render_service(six, SECRETS))["service"]
+    assert (service["address"], service["port"]) == ("fd00::1", 2376)
+    assert service["checks"][0]["tcp"] == "[fd00::1]:7946"
+    assert json.loads(render_service_body(six))["Checks"][0]["TCP"] == "[fd00::1]:7946"
+    assert node_key(six).endswith("/nodes/[fd00::1]:2376")
+    assert f'key "{node_key(six)}"' in render_swarm_policy(six)
+    script = render_entry_script(six)
+    assert "--data '[fd00::1]:2376'" in script
+    subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+    outside = replace(EXISTING, external=replace(EXISTING.external, servers=("fd00::9", "10.9.0.2")))
+    joined = json.loads(render_config(outside, SECRETS, expect=None, outside=OUTSIDE))["retry_join"]
+    assert joined == ["[fd00::9]:8301", "10.9.0.2"]

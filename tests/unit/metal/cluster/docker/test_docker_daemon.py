@@ -79,14 +79,14 @@ def test_removal_leaves_the_user_s_keys() -> None:
     ],
 )
 def test_the_packaged_command_is_extended(fragment: str, command: str) -> None:
-    lines = listening_drop_in(fragment, host="n1").splitlines()
+    lines = listening_drop_in(fragment, host="n1", address="10.0.0.1").splitlines()
     assert lines[:2] == ["[Service]", "ExecStart="]
     assert " ".join(lines[2].removeprefix("ExecStart=").split()) == command
 
 
 def test_a_unit_without_dockerd_is_refused() -> None:
     with pytest.raises(PlanRefused, match="dockerd"):
-        listening_drop_in("[Service]\nExecStart=/usr/bin/podman system service\n", host="n1")
+        listening_drop_in("[Service]\nExecStart=/usr/bin/podman system service\n", host="n1", address="10.0.0.1")
 
 
 def test_restart_reasons() -> None:
@@ -101,9 +101,17 @@ def test_restart_reasons() -> None:
 
 
 def test_swarm_port_units() -> None:
-    socket, service = port_units(2475, "/usr/lib/systemd/systemd-socket-proxyd")
+    socket, service = port_units(2475, "/usr/lib/systemd/systemd-socket-proxyd", "10.0.0.1")
     assert "ListenStream=0.0.0.0:2475\n" in socket
     assert "ExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:2376\n" in service
+
+
+@pytest.mark.demand("R3")
+def test_the_engine_of_a_host_with_an_ipv6_address_listens_on_both_families() -> None:
+    unit = listening_drop_in("[Service]\nExecStart=/usr/bin/dockerd\n", host="n1", address="fd00::1")
+    assert unit.endswith("-H tcp://[::]:2376\n")
+    socket, _ = port_units(2475, "/usr/lib/systemd/systemd-socket-proxyd", "fd00::1")
+    assert "ListenStream=[::]:2475\n" in socket
 
 
 def test_certificate_is_for_every_name_the_host_is_reached_by() -> None:
@@ -111,6 +119,7 @@ def test_certificate_is_for_every_name_the_host_is_reached_by() -> None:
         return EngineWish("n1", Access("n1", address, 22, "root", "default", False), "blue", "docker.io", "*")
 
     assert wish("10.0.0.1").subjects() == (("n1", "localhost"), ("127.0.0.1", "10.0.0.1"))
+    assert wish("fd00::1").subjects() == (("n1", "localhost"), ("127.0.0.1", "fd00::1"))
     assert wish("n1.example.net").subjects() == (("n1", "localhost", "n1.example.net"), ("127.0.0.1",))
 
 

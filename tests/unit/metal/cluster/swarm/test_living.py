@@ -41,3 +41,12 @@ def test_a_host_that_is_not_asked_again_so_soon_is_still_named_with_what_it_said
                 assert found is None
             assert managers.seen == f"n1: root@127.0.0.1:{closed_port}: connection refused"
     assert not lines, "a look tells nothing of itself"
+
+
+@pytest.mark.demand("R3")
+def test_managers_that_an_engine_knows_by_their_ipv6_addresses_are_known_by_name(tmp_path: Path) -> None:
+    fleet = small_fleet(tmp_path, n1={"address": "fd00::1"}, n3={"address": "fd00::3"})
+    with Site.open(fleet, Credentials.from_config({}, {}), Run()) as site:
+        managers = living.LivingManagers(site, "green", host="n1")
+        managers.learn(addresses=("[fd00::3]:2377", "10.0.0.2:2377", "[fd00::9]:2377"))
+        assert managers.names[-2:] == ("n3", "n2")

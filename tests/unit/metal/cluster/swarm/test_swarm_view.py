@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from metal.cluster.swarm.entry import join_addresses
+from metal.cluster.swarm.entry import control_listen, join_addresses
 from metal.cluster.swarm.labels import merged_labels
 from metal.cluster.swarm.turn import turn
 from metal.cluster.swarm.view import Local, View, _local, _node
@@ -155,3 +155,12 @@ def test_one_turn_at_a_time_in_a_cluster_and_none_across() -> None:
             pass
     with turn("p/s", "blue", host="n2", deadline=run.deadline(1)):
         pass
+
+
+@pytest.mark.demand("R3")
+@pytest.mark.parametrize(("address", "listens"), [("10.0.0.1", "0.0.0.0:2377"), ("fd00::1", "[::]:2377")])
+def test_the_control_port_of_a_host_is_open_in_the_family_of_its_address(address: str, listens: str) -> None:
+    access = Access("n1", address, 22, "root", "default", False)
+    wish = NodeWish("n1", access, "blue", Role.MANAGER, SwarmWish())
+    assert control_listen(wish) == listens
+    assert wish.advertise == address

@@ -40,13 +40,16 @@ class Sshd:
     folder: Path
     port: int = 0
     options: list[str] = field(default_factory=list)
+    address: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def make(cls, folder: Path, *options: str, kinds: tuple[str, ...] = ("ed25519",)) -> Sshd:
+    def make(
+        cls, folder: Path, *options: str, kinds: tuple[str, ...] = ("ed25519",), address: str = "127.0.0.1"
+    ) -> Sshd:
         """A server with fresh host keys and a fresh login key, not started."""
         folder.mkdir(parents=True)
-        server = cls(folder, port=_free_port(), options=list(options))
+        server = cls(folder, port=_free_port(address), options=list(options), address=address)
         server.new_host_keys(*kinds)
         make_key(folder / "login")
         (folder / "authorized_keys").write_text((folder / "login.pub").read_text())
@@ -73,7 +76,7 @@ class Sshd:
         config.write_text(
             "\n".join(
                 [
-                    "ListenAddress 127.0.0.1",
+                    f"ListenAddress {self.address}",
                     f"Port {self.port}",
                     *keys,
                     f"AuthorizedKeysFile {self.folder / 'authorized_keys'}",
@@ -97,7 +100,7 @@ class Sshd:
         end = time.monotonic() + 10
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.address, self.port), timeout=1).close()
                 return
             except OSError:
                 assert self.process.poll() is None, (self.folder / "log").read_text()
@@ -122,10 +125,10 @@ class Sshd:
 
     def access(self, *, host_key: str | None = None, jump: Jump | None = None, **kw: object) -> Access:
         values: dict[str, object] = {"user": "root", "key": "test", "sudo": False, **kw}
-        return Access("h1", "127.0.0.1", self.port, host_key=host_key, jump=jump, **values)  # type: ignore[arg-type]
+        return Access("h1", self.address, self.port, host_key=host_key, jump=jump, **values)  # type: ignore[arg-type]
 
     def jump(self, host_key: str | None = None) -> Jump:
-        return Jump("127.0.0.1", self.port, "root", "test", host_key or self.host_key)
+        return Jump(self.address, self.port, "root", "test", host_key or self.host_key)
 
     def credentials(self, key: Path | None = None) -> Credentials:
         return Credentials.from_config({"metalswarm:ssh-test": (key or self.folder / "login").read_text()}, {})
@@ -135,9 +138,9 @@ class Sshd:
         return (self.folder / "log").read_text().count("Accepted publickey")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+def _free_port(address: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.bind((address, 0))
         return int(probe.getsockname()[1])
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from metal.errors import Cancelled, HostError, HostFault
 from metal.host.ssh import SshPool, fingerprint, link
+from metal.settings.credentials import Credentials
 from metal.waiting import Run
 from tests.unit.metal.host.ssh.loopback_sshd import Sshd, make_key
 
@@ -52,7 +53,28 @@ def test_forgetting_a_host_leaves_others_to_go_on_with_the_key_they_know(own: Ss
         assert [*done, held.run(["echo", "2"]).stdout] == ["1\n", "2\n"]
 
 
-@pytest.mark.demand("U38")
+@pytest.mark.demand("R3")
+def test_a_host_at_an_ipv6_address_directly_and_through_a_jump_host_at_one(own: Sshd, tmp_path: Path) -> None:
+    server = Sshd.make(tmp_path / "six", address="::1")
+    server.start()
+    try:
+        with SshPool(server.credentials()) as pool:
+            ssh = _connect(pool, server, host_key=server.host_key)
+            assert ssh.run(["sh", "-c", "echo ${SSH_CONNECTION%% *}"]).stdout == "::1\n"  # type: ignore[attr-defined]
+        both = Credentials.from_config({"metalswarm:ssh-test": (own.folder / "login").read_text()}, {})
+        (server.folder / "authorized_keys").write_text((own.folder / "login.pub").read_text())
+        with SshPool(both) as pool:
+            ssh = _connect(pool, own, jump=server.jump())
+            assert ssh.run(["echo", "through"]).stdout == "through\n"  # type: ignore[attr-defined]
+        server.stop()
+        with SshPool(both) as pool, pytest.raises(HostError) as caught:
+            _connect(pool, server, seconds=1)
+        assert f"root@[::1]:{server.port}" in str(caught.value)
+    finally:
+        server.stop()
+
+
+@pytest.mark.demand("R2", "U38")
 def test_a_pinned_key_is_verified_and_a_mismatch_is_not_tried_again(own: Sshd, tmp_path: Path) -> None:
     other = make_key(tmp_path / "other")
     with SshPool(own.credentials()) as pool:
