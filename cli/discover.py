@@ -1,4 +1,4 @@
-"""`metalswarm discover RANGE...`: BMCs found in a range of addresses, and inventory entries for them."""
+"""`metalswarm discover`: BMCs found in a range of addresses, or from inside their hosts, and inventory entries."""
 
 from __future__ import annotations
 
@@ -25,12 +25,24 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def discover(
+    context: typer.Context,
     ranges: Annotated[
-        list[str],
-        typer.Argument(metavar="RANGE...", help="10.9.1.0/24, 10.9.1.10-10.9.1.40, 10.9.1.10-40, or addresses."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="RANGE|HOST",
+            help="10.9.1.0/24, 10.9.1.10-10.9.1.40, 10.9.1.10-40, or addresses. With --inside: hosts of the "
+            "inventory; all that are in a pool where none is named.",
+        ),
+    ] = None,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Ask hosts of the stack over SSH for their own BMC; takes no password.")
+    ] = False,
     credentials: Annotated[
-        str, typer.Option(help="Credential profile to log in with, once a BMC; without one nobody logs in.")
+        str,
+        typer.Option(
+            help="Credential profile to log in with, once a BMC; without one nobody logs in. With --inside it is "
+            "written down only."
+        ),
     ] = "",
     inventory: Annotated[
         list[Path] | None, typer.Option(help="Inventory file whose machines are known; may be given again.")
@@ -60,15 +72,21 @@ def discover(
 ) -> None:
     """Find BMCs by ping and Redfish service root, see which machines they are, and write inventory entries.
 
-    Known machines are recognised by serial number or UUID, which takes --credentials. Changes nothing on any BMC. Ends
-    with 1 where something is left to be decided or a login failed, with 2 where the settings are wrong.
+    Known machines are recognised by serial number or UUID, which takes --credentials. With --inside, hosts that are in
+    the inventory and answer SSH are asked by their own ipmitool; --update completes their entries. Changes nothing on
+    any BMC or host. Ends with 1 where something is left to be decided or a login failed, with 2 where the settings are
+    wrong.
     """
     from metal.discover import Wish
 
+    if inside:
+        from cli.discover_inside import discover_inside
+
+        return discover_inside(context, ranges or [], credentials, port, stack, update=update, as_json=as_json)
     wish = Wish(credentials, port, redfish_port, float(rate), patience, ca=ca, trust_shown=trust_shown)
     files = list(dict.fromkeys([*(inventory or []), *([write] if write and write.exists() else [])]))
     try:
-        found, written = _discover(ranges, wish, files, write, hosts=hosts, update=update, stack=stack)
+        found, written = _discover(ranges or [], wish, files, write, hosts=hosts, update=update, stack=stack)
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

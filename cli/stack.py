@@ -7,9 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 import yaml
@@ -20,11 +21,21 @@ from metal.settings import load_fleet
 from metal.settings.credentials import Credentials
 from metal.settings.documents import read_yaml
 from metal.settings.fleet import ClusterWish, Fleet
+from metal.settings.inventory import Inventory
+from metal.settings.load import load_inventory
 from metal.settings.problems import Problems
 from metal.site import Site
 from metal.waiting import Run
 
-__all__ = ["named_cluster", "open_secrets", "open_site", "open_stack", "project_folder", "site_of"]
+__all__ = [
+    "named_cluster",
+    "open_secrets",
+    "open_site",
+    "open_stack",
+    "open_stack_and_inventory",
+    "project_folder",
+    "site_of",
+]
 
 _PULUMI_SECONDS = 60
 
@@ -36,7 +47,25 @@ def open_stack(stack: str | None = None, *, root: Path | None = None) -> tuple[F
     :param root: the checkout; None takes the nearest folder upwards that has a Pulumi.yaml.
     :raises SettingsError: no project, no stack, wrong passphrase, or settings that are refused.
     """
-    folder = root or project_folder()
+    fleet, credentials, _ = _opened(root or project_folder(), stack)
+    return fleet, credentials
+
+
+def open_stack_and_inventory(stack: str | None = None) -> tuple[Fleet, Credentials, Inventory]:
+    """The same with the inventory, which says in what file of the project each host stands.
+
+    :raises SettingsError: as :func:`open_stack`.
+    """
+    folder = project_folder()
+    fleet, credentials, document = _opened(folder, stack)
+    return fleet, credentials, load_inventory(document, root=folder)
+
+
+def _opened(folder: Path, stack: str | None) -> tuple[Fleet, Credentials, Mapping[str, Any]]:
+    """Fleet, credentials, and the document that the fleet was made from.
+
+    :raises SettingsError: as :func:`open_stack`.
+    """
     name, config = _config(folder, stack)
     if "metalswarm:fleet" not in config:
         raise SettingsError(
@@ -44,8 +73,9 @@ def open_stack(stack: str | None = None, *, root: Path | None = None) -> tuple[F
             next_step=f"write it into Pulumi.{name}.yaml; docs/settings.md shows one",
         )
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
-    fleet = load_fleet(json.loads(config["metalswarm:fleet"]), root=folder, owner=f"{project}/{name.split('/')[-1]}")
-    return fleet, Credentials.from_config(config, os.environ)
+    document = json.loads(config["metalswarm:fleet"])
+    fleet = load_fleet(document, root=folder, owner=f"{project}/{name.split('/')[-1]}")
+    return fleet, Credentials.from_config(config, os.environ), document
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from pathlib import Path
 from lab.bmc.login import BmcLogin
 from lab.spec import HostSpec
 
-__all__ = ["CHASSIS", "EMULATION", "SmallBmc", "guid_of", "lan_configuration"]
+__all__ = ["CHASSIS", "EMULATION", "SmallBmc", "bmc_mac_of", "guid_of", "lan_configuration"]
 
 CHASSIS = Path(__file__).with_name("chassis.sh")
+LAN = Path(__file__).with_name("lan.sh")
 
 EMULATION = """\
 mc_setbmc 0x20
@@ -68,6 +69,11 @@ def guid_of(host: HostSpec) -> str:
     return hashlib.sha256(host.mac.encode()).hexdigest()[:32]
 
 
+def bmc_mac_of(host: HostSpec) -> str:
+    """Hardware address of the BMC, which is not that of the host's own interface."""
+    return "06:" + hashlib.sha256(f"bmc {host.mac}".encode()).digest()[:5].hex(":")
+
+
 def lan_configuration(host: HostSpec, login: BmcLogin, module: Path) -> str:
     """lan.conf: address, wiring to the machine and the one user. Holds the password: keep it 0600."""
     return f"""\
@@ -78,6 +84,7 @@ set_working_mc 0x20
     addr {host.bmc} {host.bmc_port}
     priv_limit admin
     guid {guid_of(host)}
+    lan_config_program "{LAN} {host.bmc} {bmc_mac_of(host)}"
   endlan
   chassis_control "{CHASSIS} {host.machine_directory}"
   user 2 true "{login.user}" "{login.password}" admin 10

@@ -17,6 +17,7 @@ _HEAD = """\
 hosts:
 """
 _INDENT = "  "
+_NO_BMC = "none"
 
 
 def new_document(lines: Sequence[str]) -> str:
@@ -51,9 +52,10 @@ def add_entries(text: str, lines: Sequence[str], *, file: str) -> str:
     return text[:end] + gap + "".join(f"{indent}{line}\n" for line in lines) + text[end:]
 
 
-def move_bmc(text: str, host: str, address: str, *, file: str) -> str:
+def move_bmc(text: str, host: str, address: str, *, file: str, instead: str = "") -> str:
     """The file with another address for a host's BMC.
 
+    :param instead: what stands in place of `none`; empty for the address alone.
     :raises SettingsError: the address does not stand in that host's own entry.
     """
     root = _root(text, file)
@@ -73,6 +75,8 @@ def move_bmc(text: str, host: str, address: str, *, file: str) -> str:
             next_step=f"write the address {address} there by hand",
         )
     shown = address if ":" not in address else json.dumps(address)
+    if instead and place is bmc and place.value == _NO_BMC:
+        shown = instead
     return text[: place.start_mark.index] + shown + text[place.end_mark.index :]
 
 

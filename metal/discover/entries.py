@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from metal.discover.sight import Found
 from metal.errors import SettingsError
 
-__all__ = ["HOLD", "Scheme", "entry_lines", "name_of", "placeholder"]
+__all__ = ["HOLD", "Scheme", "bmc_map", "entry_lines", "name_of", "placeholder"]
 
 HOLD = "discovered: give it the address of its system"
 """Why a new entry is not dialled: its address is a placeholder."""
@@ -70,17 +70,8 @@ def entry_lines(found: Found, name: str, *, credentials: str, address: str = "",
     :param address: of the host; empty for a placeholder, and a hold.
     :param ca: PEM file of the authority that may have vouched for its certificate; empty for the system's own ones.
     """
-    # Said in full: the file that they are added to may have defaults that are others.
-    protocol, port = ("ipmi", found.port) if found.ipmi else ("redfish", found.redfish_port)
-    bmc = [f"address: {_scalar(found.address)}", f"protocol: {protocol}", f"port: {port}"]
-    if found.redfish and found.redfish.fingerprint and not found.ipmi and not found.vouched:
-        bmc.append(f"fingerprint: {json.dumps(found.redfish.fingerprint)}")
-    if found.vouched and ca and not found.ipmi:
-        bmc.append(f"ca: {_scalar(ca)}")
-    if found.system and not found.ipmi:
-        bmc.append(f"system: {_scalar(found.system)}")
-    bmc.append(f"credentials: {_scalar(credentials)}")
-    parts = [f"address: {_scalar(address or placeholder(found.address, found.system))}", f"bmc: {{{', '.join(bmc)}}}"]
+    where = address or placeholder(found.address, found.system)
+    parts = [f"address: {_scalar(where)}", f"bmc: {bmc_map(found, credentials, ca)}"]
     if found.machine and found.machine.serial:
         parts.append(f"serial: {_scalar(found.machine.serial)}")
     if found.machine and found.machine.uuid:
@@ -90,6 +81,27 @@ def entry_lines(found: Found, name: str, *, credentials: str, address: str = "",
     if not address:
         parts.append(f"hold: {_scalar(HOLD)}")
     return [*(f"# {line}" for line in described(found)), f"{_scalar(name)}: {{{', '.join(parts)}}}"]
+
+
+def bmc_map(found: Found, credentials: str, ca: str = "") -> str:
+    """What an entry says of its BMC.
+
+    :param credentials: profile name; empty leaves it to the file's defaults.
+    :param ca: as in :func:`entry_lines`.
+    """
+    # Said in full: the file that it is added to may have defaults that are others.
+    protocol, port = ("ipmi", found.port) if found.ipmi else ("redfish", found.redfish_port)
+    bmc = [f"address: {_scalar(found.address)}", f"protocol: {protocol}", f"port: {port}"]
+    if not found.ipmi:
+        if found.redfish and found.redfish.fingerprint and not found.vouched:
+            bmc.append(f"fingerprint: {json.dumps(found.redfish.fingerprint)}")
+        if found.vouched and ca:
+            bmc.append(f"ca: {_scalar(ca)}")
+        if found.system:
+            bmc.append(f"system: {_scalar(found.system)}")
+    if credentials:
+        bmc.append(f"credentials: {_scalar(credentials)}")
+    return f"{{{', '.join(bmc)}}}"
 
 
 def described(found: Found) -> Iterable[str]:

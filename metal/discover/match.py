@@ -9,7 +9,7 @@ from uuid import UUID
 
 from metal.discover.sight import Found, Machine
 
-__all__ = ["Known", "Match", "Verdict", "match"]
+__all__ = ["Known", "Match", "Verdict", "match", "match_own"]
 
 
 class Verdict(StrEnum):
@@ -108,6 +108,23 @@ def _one(found: Found, known: Sequence[Known]) -> Match:
         return Match(found, Verdict.AT_ADDRESS, here, words)
     words = f"another machine than {here.host}, whose BMC the inventory has here: {_differs(machine, here)}"
     return Match(found, Verdict.OTHER_MACHINE, here, words)
+
+
+def match_own(found: Found, host: Known, known: Sequence[Known]) -> Match:
+    """What a BMC is to the inventory that was found from inside this very host, and so is its own.
+
+    :param known: the inventory; others may be at that address.
+    """
+    here = next((each for each in known if each.host != host.host and each.answers_at(found.address)), None)
+    machine = found.machine
+    if machine is not None and _comparable(machine, host):
+        if not _is(machine, host):
+            words = f"another machine than {host.host} of the inventory: {_differs(machine, host)}"
+            return Match(found, Verdict.OTHER_MACHINE, host, words)
+        if contradiction := _contradicts(machine, host):
+            words = f"{contradiction}: correct the inventory if its board was replaced"
+            return Match(found, Verdict.UNCLEAR, host, words)
+    return _known(found, host, here)
 
 
 def _known(found: Found, same: Known, here: Known | None) -> Match:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from metal.discover.discover import Discovery
 from metal.discover.document import add_entries, move_bmc, new_document
-from metal.discover.entries import Scheme, entry_lines, name_of
+from metal.discover.entries import Scheme, bmc_map, entry_lines, name_of
 from metal.discover.match import Verdict
 from metal.settings.inventory import read_inventory
 from metal.settings.problems import Problems
@@ -41,6 +41,7 @@ def write_down(
     hosts: Scheme | None = None,
     update: bool = False,
     ca: str = "",
+    root: Path = Path(),
 ) -> Written:
     """Add what is new to `to`, and write every changed file, each at once. What is there stays as it is.
 
@@ -48,8 +49,10 @@ def write_down(
     :param inventories: files that are known already.
     :param profile: credential profile of new entries; `default` where it is empty.
     :param hosts: how a host's address follows from its BMC's; None gives each a placeholder and a hold.
-    :param update: change the addresses of BMCs that have moved, in the file that has them.
+    :param update: change the addresses of BMCs that have moved, in the file that has them; where that has none, the
+        whole of it, with `profile` or, where it is empty, the file's default.
     :param ca: the authority's file that was looked with, as new entries name it.
+    :param root: where paths inside the files start.
     :raises SettingsError: the result would not be valid, or a file cannot be added to; nothing was written then.
     """
     lines, names = _entries(found, profile or "default", hosts, ca)
@@ -59,7 +62,9 @@ def write_down(
         if each.verdict is Verdict.MOVED and each.known is not None:
             file = Path(each.known.file)
             before = texts.get(file) or file.read_text(encoding="utf-8")
-            texts[file] = move_bmc(before, each.known.host, each.found.address, file=str(file))
+            texts[file] = move_bmc(
+                before, each.known.host, each.found.address, file=str(file), instead=bmc_map(each.found, profile, ca)
+            )
             moved.append(each.known.host)
     target = to or Path("-")
     if to is not None and to.exists():
@@ -68,7 +73,7 @@ def write_down(
             texts[to] = add_entries(before, lines, file=str(to))
     elif lines:
         texts[target] = new_document(lines)
-    _check(texts, inventories)
+    _check(texts, inventories, root)
     for path, text in texts.items():
         if path != Path("-"):
             _replace(path, text)
@@ -90,7 +95,7 @@ def _entries(found: Discovery, profile: str, hosts: Scheme | None, ca: str) -> t
     return lines, names
 
 
-def _check(texts: Mapping[Path, str], inventories: Sequence[Path]) -> None:
+def _check(texts: Mapping[Path, str], inventories: Sequence[Path], root: Path) -> None:
     """All files together, as they are going to be."""
     problems = Problems()
     with TemporaryDirectory(prefix="metalswarm-") as folder:
@@ -99,10 +104,11 @@ def _check(texts: Mapping[Path, str], inventories: Sequence[Path]) -> None:
             copies[path] = Path(folder) / f"{number}.yaml"
             copies[path].write_text(text, encoding="utf-8")
         files = dict.fromkeys((*inventories, *texts))
-        read_inventory([str(copies.get(path, path)) for path in files], Path(), problems)
+        shown = {str(copies.get(path, path).absolute()): str(path) for path in files}
+        read_inventory(list(shown), root, problems)
         for number, line in enumerate(problems.lines):
-            for path, copy in copies.items():
-                line = line.replace(str(copy), str(path))
+            for read, name in shown.items():
+                line = line.replace(read, name)
             problems.lines[number] = line
     problems.raise_if_any()
 

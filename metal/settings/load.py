@@ -10,11 +10,11 @@ from metal.settings.checks import check
 from metal.settings.documents import read_yaml
 from metal.settings.fleet import Fleet
 from metal.settings.intent import read_intent, with_includes
-from metal.settings.inventory import read_inventory
+from metal.settings.inventory import Inventory, read_inventory
 from metal.settings.problems import Problems
 from metal.settings.resolve import resolve
 
-__all__ = ["FLEET_KEY", "load_fleet", "load_stack_file"]
+__all__ = ["FLEET_KEY", "load_fleet", "load_inventory", "load_stack_file"]
 
 FLEET_KEY = "metalswarm:fleet"
 
@@ -47,6 +47,18 @@ def load_fleet(document: Mapping[str, Any], *, root: Path, owner: str) -> Fleet:
         check(intent, inventory, problems)
     problems.raise_if_any()
     return resolve(intent, inventory, owner)
+
+
+def load_inventory(document: Mapping[str, Any], *, root: Path) -> Inventory:
+    """The inventory alone, with the file of each host; of a document that :func:`load_fleet` takes.
+
+    :raises SettingsError: with every problem found.
+    """
+    problems = Problems()
+    intent = read_intent(with_includes(document, root, problems), problems)
+    inventory = read_inventory(intent.inventory or [], root, problems)
+    problems.raise_if_any()
+    return inventory
 
 
 def load_stack_file(path: Path, *, root: Path, owner: str) -> Fleet:

@@ -1,4 +1,4 @@
-"""What a LAN channel lets in: authentication types, cipher suites (IPMI 2.0 sections 22.13, 22.15). No I/O."""
+"""What a channel is and lets in: medium, access, logins, cipher suites (IPMI 2.0 sections 22.13 to 22.24). No I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ __all__ = [
     "PIECE_BYTES",
     "AuthCapabilities",
     "decode_auth_capabilities",
+    "get_access",
     "get_cipher_suites",
+    "get_medium",
+    "is_lan",
+    "is_open",
     "parse_cipher_suites",
 ]
 
@@ -20,6 +24,8 @@ _ADMINISTRATOR = 4
 _IPMI_2_DATA = 0x80
 _LIST_SUITES = 0x80
 _STANDARD, _OEM = 0xC0, 0xC1
+_ACTIVE_NOW = 0x80
+_LAN_MEDIA = (0x04, 0x06)
 
 GET_AUTH_CAPABILITIES = Request(0x06, 0x38, bytes((_THIS_CHANNEL | _IPMI_2_DATA, _ADMINISTRATOR)))
 _CAPABILITY_BYTES = 4
@@ -84,3 +90,23 @@ def parse_cipher_suites(records: bytes) -> tuple[int, ...]:
         else:
             at += 5 if records[at] == _OEM else 1
     return tuple(sorted(found))
+
+
+def get_medium(channel: int) -> Request:
+    """Get Channel Info."""
+    return Request(0x06, 0x42, bytes((channel,)))
+
+
+def is_lan(data: bytes) -> bool:
+    """Whether Get Channel Info tells of 802.3, or of another LAN (table 6-3)."""
+    return len(data) > 1 and data[1] & 0x7F in _LAN_MEDIA
+
+
+def get_access(channel: int) -> Request:
+    """Get Channel Access, as it is at present."""
+    return Request(0x06, 0x41, bytes((channel, _ACTIVE_NOW)))
+
+
+def is_open(data: bytes) -> bool | None:
+    """Whether IPMI messages are taken on the channel at all times; None where that is not told."""
+    return data[0] & 0x07 == 2 if data else None

@@ -86,6 +86,9 @@ def test_a_bmc_gets_another_address_and_keeps_its_comments() -> None:
     assert move_bmc(BLOCK, "n2", "10.9.0.77", file="x.yaml") == BLOCK.replace("10.9.0.2 #", "10.9.0.77 #")
     none = "hosts:\n  n1: {address: 10.0.0.1, bmc: none}\n"
     assert move_bmc(none, "n1", "fd00::1", file="x.yaml") == none.replace("none", '"fd00::1"')
+    whole = "{address: 10.9.0.77, credentials: dell}"
+    assert move_bmc(none, "n1", "10.9.0.77", file="x.yaml", instead=whole) == none.replace("none", whole)
+    assert move_bmc(BLOCK, "n1", "10.9.0.77", file="x.yaml", instead=whole) == BLOCK.replace("10.9.0.1}", "10.9.0.77}")
 
 
 @pytest.mark.parametrize(
