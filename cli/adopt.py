@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 import typer
 import yaml
 
+from cli.interrupt import begin_run
 from metal.adopt import AdoptWish, adopted, inventory_text, observe_swarm, stack_text, told
 from metal.errors import SettingsError
 from metal.settings.access import Access, Jump
@@ -52,8 +52,7 @@ def adopt(
     _refuse_existing(stack_file)
     door, jump_entry = _login(manager, jump, jump_host_key, profile)
     facts = _known(known or [])
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    run = begin_run()
     with _site(key, owner, run) as site:
         sight = observe_swarm(site, door)
     wish = AdoptWish(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from metal.errors import Cancelled, MetalError
+from cli.interrupt import begin_run
+from metal.errors import Cancelled, InputError, MetalError
 
 if TYPE_CHECKING:
     from metal.bmc.passwords.plan import Standing
@@ -50,14 +50,13 @@ def password(
     """Set the password of another profile on BMCs: on the first alone, then on all others at once."""
     from cli.stack import open_stack, project_folder
     from metal.site import Site
-    from metal.waiting import Run
 
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    run = begin_run()
     fleet, credentials = open_stack(stack)
     if sum((to is not None, status, forget)) != 1:
-        raise MetalError(
-            "one of --to PROFILE, --status, --forget is needed", next_step="metalswarm bmc password --help"
+        raise InputError(
+            ["one of --to PROFILE, --status, --forget is needed, and one alone"],
+            next_step="metalswarm bmc password --help",
         )
     addresses = chosen(fleet, hosts or (), rack or (), everything=status)
     with Site.open(fleet, credentials, run, folder=project_folder()) as site:
@@ -80,29 +79,32 @@ def chosen(fleet: Fleet, hosts: Sequence[str], racks: Sequence[str], *, everythi
     """The BMCs that are meant. A rack means its hosts in pools: one in no pool has to be named.
 
     :param everything: all of the inventory where none is named.
-    :raises MetalError: an unknown host or rack, a host without a BMC, one that nobody may dial, or none at all.
+    :raises InputError: an unknown host or rack, a host without a BMC, or none at all.
+    :raises MetalError: a host that nobody may dial.
     """
+    from metal.settings.names import known_names, named_hosts, natural
+
     known = {**fleet.hosts, **fleet.unmanaged}
+    named_hosts(fleet, hosts)
+    known_names(
+        "--rack", racks, {host.rack for host in fleet.hosts.values() if host.rack}, "rack with a host in a pool"
+    )
     for name in hosts:
-        if name not in known:
-            raise MetalError("not in the inventory", host=name, next_step="correct the name")
         if not everything and (known[name].hold or known[name].lost):
             reason = known[name].hold or "is lost"
             raise MetalError(f"nobody may dial it: {reason}", host=name, next_step="lift the hold, or leave it out")
-    for rack in racks:
-        if not any(host.rack == rack for host in fleet.hosts.values()):
-            raise MetalError(f"no host in a pool stands in rack {rack!r}", next_step="correct the name")
     names = list(hosts)
-    names += [name for name, host in fleet.hosts.items() if host.rack in racks and not (host.hold or host.lost)]
+    in_racks = [name for name, host in fleet.hosts.items() if host.rack in racks and not (host.hold or host.lost)]
+    names += sorted(in_racks, key=natural)
     if everything and not (hosts or racks):
-        names = [name for name, host in known.items() if host.bmc]
+        names = sorted((name for name, host in known.items() if host.bmc), key=natural)
     addresses = [(name, known[name].bmc) for name in dict.fromkeys(names)]
     for name, bmc in addresses:
         if bmc is None and name in hosts:
-            raise MetalError("has no BMC", host=name, next_step="leave it out")
+            raise InputError([f"HOST = {name}: has no BMC; allowed: a host that has one"])
     found = [bmc for _, bmc in addresses if bmc]
     if not found and not everything:
-        raise MetalError("no host is named", next_step="name hosts, or a rack with --rack")
+        raise InputError(["HOST: no host is named; allowed: hosts of the inventory, or racks with --rack"])
     return found
 
 
@@ -135,8 +137,10 @@ def _change(site: Site, address: BmcAddress, wanted: str, again: bool) -> bool:
 
 def _standings(site: Site, addresses: Sequence[BmcAddress]) -> list[Standing]:
     from metal.bmc.passwords.plan import standing
+    from metal.settings.names import natural
 
-    return [standing(address.host, address.credentials, site.bmc_records.read(address)) for address in addresses]
+    found = [standing(address.host, address.credentials, site.bmc_records.read(address)) for address in addresses]
+    return sorted(found, key=lambda one: natural(one.host))
 
 
 def _print(found: Sequence[Standing], as_json: bool) -> None:

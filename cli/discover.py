@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metal.errors import SettingsError
+from cli.interrupt import begin_run
 
 if TYPE_CHECKING:
     from metal.discover import Discovery, Wish, Written
-    from metal.discover.match import Known, Match
+    from metal.discover.match import Known
     from metal.settings.credentials import Credentials
 
 __all__ = ["app"]
@@ -74,10 +73,13 @@ def discover(
 
     Known machines are recognised by serial number or UUID, which takes --credentials. With --inside, hosts that are in
     the inventory and answer SSH are asked by their own ipmitool; --update completes their entries. Changes nothing on
-    any BMC or host. Ends with 1 where something is left to be decided or a login failed, with 2 where the settings are
-    wrong.
+    any BMC or host.
+
+    Ends with 0 where nothing is left to decide: every BMC is one that the inventory has there, or was written down now;
+    with 1 where something is: a new machine that no file was named for (--write), one that has moved (--update), one
+    that does not fit the inventory, a login that failed; with 2 where a range, an option or the settings are wrong.
     """
-    from metal.discover import Wish
+    from metal.discover import Wish, left
 
     if inside:
         from cli.discover_inside import discover_inside
@@ -85,17 +87,16 @@ def discover(
         return discover_inside(context, ranges or [], credentials, port, stack, update=update, as_json=as_json)
     wish = Wish(credentials, port, redfish_port, float(rate), patience, ca=ca, trust_shown=trust_shown)
     files = list(dict.fromkeys([*(inventory or []), *([write] if write and write.exists() else [])]))
-    try:
-        found, written = _discover(ranges or [], wish, files, write, hosts=hosts, update=update, stack=stack)
-    except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    found, written = _discover(ranges or [], wish, files, write, hosts=hosts, update=update, stack=stack)
+    open_ends = [each.found.place for each in left(found, written, to=write)]
     if as_json:
-        sys.stdout.write(json.dumps(found.to_dict() | {"names": dict(written.names)}, indent=2) + "\n")
+        told = {"good": not open_ends, "left": open_ends, **found.to_dict(), "names": dict(written.names)}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
     elif write is None:
         sys.stdout.write(written.texts.get(Path("-"), ""))
     _tell(found, written, write)
-    if any(each.found.trouble or (each.asks and not _is_done(each, written)) for each in found.matches):
+    if open_ends:
+        typer.echo(f"left to decide, so this ends with 1: {', '.join(open_ends)}", err=True)
         raise typer.Exit(1)
 
 
@@ -112,20 +113,18 @@ def _discover(
     from metal.discover import discover, write_down
     from metal.discover.entries import Scheme
     from metal.discover.ranges import parse_ranges
-    from metal.errors import SettingsError
-    from metal.waiting import Run
+    from metal.errors import InputError
 
     addresses = parse_ranges(ranges)
     if wish.ca is not None and not wish.ca.is_file():
-        raise SettingsError([f"--ca {wish.ca}: is no file; allowed: the PEM file of an authority's certificate"])
+        raise InputError([f"--ca = {wish.ca}: is no file; allowed: the PEM file of an authority's certificate"])
     if write is not None and not write.parent.is_dir():
-        raise SettingsError(
-            [f"--write {write}: there is no folder {write.parent}; allowed: a file in one that is there"]
+        raise InputError(
+            [f"--write = {write}: there is no folder {write.parent}; allowed: a file in one that is there"]
         )
     scheme = Scheme(hosts) if hosts else None
     known = _known(files)
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    run = begin_run()
     found = discover(addresses, wish, known=known, credentials=_credentials(wish.profile, stack), run=run)
     return found, write_down(
         found,
@@ -160,27 +159,25 @@ def _credentials(profile: str, stack: str | None) -> Credentials:
     return open_secrets(stack)
 
 
-def _is_done(match: Match, written: Written) -> bool:
-    return match.known is not None and match.known.host in written.moved
-
-
 def _tell(found: Discovery, written: Written, write: Path | None) -> None:
     from metal.discover.entries import described
+    from metal.discover.left import is_moved
     from metal.discover.match import Verdict
 
     for each in found.matches:
-        address = each.found.address
-        if each.verdict is Verdict.NEW and address not in written.names:
+        place = each.found.place
+        if each.verdict is Verdict.NEW and place not in written.names:
             line = f"not written: no login: {each.found.trouble}"
         elif each.verdict is Verdict.NEW:
-            line = f"new: {written.names[address]}: {'; '.join(described(each.found))}"
-        elif _is_done(each, written):
+            line = f"new: {written.names[place]}: {'; '.join(described(each.found))}"
+            line += "" if write else "; --write FILE adds it to an inventory file"
+        elif is_moved(each, written):
             line = f"{each.words}; changed there"
         elif each.verdict is Verdict.MOVED:
             line = f"{each.words}; --update changes it there"
         else:
             line = each.words + (f"; no login: {each.found.trouble}" if each.found.trouble else "")
-        typer.echo(f"{address}: {line}", err=True)
+        typer.echo(f"{place}: {line}", err=True)
     new = len(written.names)
     where = f", written to {write}" if write and new else ""
     typer.echo(

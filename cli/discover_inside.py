@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from metal.errors import SettingsError
+from cli.interrupt import begin_run
+from metal.errors import InputError
 
 if TYPE_CHECKING:
     from metal.discover import Written
@@ -44,12 +44,8 @@ def discover_inside(
     as_json: bool,
 ) -> None:
     """:param profile: of entries that have no BMC yet; empty leaves it to their files' defaults."""
-    try:
-        _refuse_others(context)
-        found, written = _look(names, profile, port, stack, update=update)
-    except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    _refuse_others(context)
+    found, written = _look(names, profile, port, stack, update=update)
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(written.moved), indent=2) + "\n")
     else:
@@ -61,7 +57,7 @@ def discover_inside(
 def _refuse_others(context: typer.Context) -> None:
     given = [name for name in _OTHERS if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"]
     if given:
-        raise SettingsError(
+        raise InputError(
             [f"--{name.replace('_', '-')}: does not go with --inside; allowed: {_OTHERS[name]}" for name in given]
         )
 
@@ -71,10 +67,8 @@ def _look(names: list[str], profile: str, port: int, stack: str | None, *, updat
     from metal.discover import write_down
     from metal.discover.discover import known_hosts
     from metal.discover.inside import look_inside
-    from metal.waiting import Run
 
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    run = begin_run()
     fleet, credentials, inventory = open_stack_and_inventory(stack)
     folder = project_folder()
     # As they are named from here, which is what a person reads.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metal.errors import SettingsError
+from cli.interrupt import begin_run
 
 if TYPE_CHECKING:
     from metal.doctor import Report
@@ -34,13 +33,9 @@ def doctor(
     stack: Annotated[str | None, typer.Option(help="Stack; the selected one if not given.")] = None,
 ) -> None:
     """Look at each BMC and host: reachable, login, cipher suites, privilege, firmware, power, boot flags, SSH, clock,
-    package manager. Ends with 0 where all is well, 1 with findings, 2 where the settings are wrong.
+    package manager. Ends with 0 where all is well, 1 with findings, 2 where a name or the settings are wrong.
     """
-    try:
-        found = _examine(hosts or [], stack, read_only=read_only).ignoring(ignore or [])
-    except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    found = _examine(hosts or [], stack, read_only=read_only).ignoring(ignore or [])
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=2) + "\n")
     else:
@@ -53,10 +48,8 @@ def _examine(hosts: list[str], stack: str | None, *, read_only: bool) -> Report:
     from cli.stack import open_site, open_stack, project_folder
     from metal.chassis.ledger import Ledger
     from metal.doctor import examine
-    from metal.waiting import Run
 
-    run = Run()
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    run = begin_run(tells=False)
     fleet, credentials = open_stack(stack)
     ledger = Ledger.of(project_folder(), fleet.owner)
     with open_site(fleet, credentials, run) as site:
@@ -68,8 +61,8 @@ def _print(found: Report) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from cli.status import natural
     from metal.doctor import CHECKS
+    from metal.settings.names import natural
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("host", *CHECKS):

@@ -24,6 +24,8 @@ from metal.waiting import Run
 app = typer.Typer(no_args_is_help=True, help="Virtual metal: powered-off hosts with real BMCs on this machine.")
 
 _STANDARD = LabSpec()
+# Columns of what goes into a file or a pipe.
+_NO_TERMINAL = 160
 _Only = Annotated[list[Part] | None, typer.Option("--only", help="Only this part; may be given several times.")]
 _Host = Annotated[str, typer.Argument(help="n1, n2, ...")]
 
@@ -88,8 +90,7 @@ def status(context: typer.Context, as_json: Annotated[bool, typer.Option("--json
     if as_json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
-        # Wide enough for whole cells where the output is a file or a narrow pipe.
-        Console(width=max(Console().width, 110)).print(_table(rows))
+        _print(rows)
 
 
 @app.command()
@@ -201,12 +202,10 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _table(rows: Sequence[HostStatus]) -> Table:
-    table = Table(box=None, header_style="bold")
-    for title in ("host", "address", "power", "SSH", "BMC", "next boot", "last start", "installs", "faults"):
-        table.add_column(title, no_wrap=True)
-    for row in rows:
-        table.add_row(
+def _print(rows: Sequence[HostStatus]) -> None:
+    """A table that 80 columns hold, and below it what has no bounded length: a line for each armed fault."""
+    cells = [
+        (
             row.name,
             row.address,
             "on" if row.power else "off",
@@ -214,7 +213,20 @@ def _table(rows: Sequence[HostStatus]) -> Table:
             row.bmc if row.bmc_answers else f"{row.bmc} silent",
             row.boot,
             row.firmware or "-",
-            f"{row.installs} ({row.unclaimed} unclaimed)",
-            ", ".join(row.faults) or "-",
+            f"{row.installs} ({row.unclaimed} unclaimed)" if row.unclaimed else str(row.installs),
         )
-    return table
+        for row in rows
+    ]
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    titles = ("host", "address", "power", "SSH", "BMC", "next boot", "last start", "installs")
+    for title, *column in zip(titles, *cells, strict=True):
+        # A cell that does not fit goes on in the line below, word by word: nothing is cut.
+        longest = max((len(word) for cell in column for word in cell.split()), default=0)
+        table.add_column(title, overflow="fold", min_width=longest)
+    for each in cells:
+        table.add_row(*each)
+    console = Console(width=None if sys.stdout.isatty() else _NO_TERMINAL)
+    console.print(table)
+    for row in rows:
+        for fault in row.faults:
+            console.print(f"{row.name}: fault {fault}", highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from metal.errors import MetalError
+from metal.errors import MetalError, SettingsError
 
 __all__ = ["app", "main"]
 
@@ -57,9 +57,15 @@ def _root() -> None:
 
 
 def main() -> None:
-    """The command line. An error meant for a person is shown as its text, without a traceback."""
+    """The command line. An error meant for a person is shown as its text, without a traceback.
+
+    Ends with 2 where what was typed or the settings are wrong, as usage errors do, and with 1 after any other error.
+    """
     try:
         app()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
     except MetalError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

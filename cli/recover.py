@@ -30,8 +30,11 @@ def recover(
     from metal.plan.verdict import Refuse
     from metal.rescue import observe_recovery
     from metal.rescue import recover as carry_out
+    from metal.settings.names import named_hosts
 
     with site_of(stack, cluster) as site:
+        named_hosts(site.fleet, dead or (), "--dead")
+        named_hosts(site.fleet, [manager] if manager else (), "--manager")
         plan = decide_recovery(observe_recovery(site, cluster), given_up=dead or (), founder=manager)
         if isinstance(plan, Refuse):
             raise PlanRefused(f"{cluster}: {plan.reason}", next_step=plan.next_step)

@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import typer
 import yaml
 
+from cli.interrupt import begin_run
 from metal.chassis.ledger import Ledger
-from metal.errors import MetalError, SettingsError
+from metal.errors import SettingsError
 from metal.settings import load_fleet
 from metal.settings.credentials import Credentials
 from metal.settings.documents import read_yaml
 from metal.settings.fleet import ClusterWish, Fleet
 from metal.settings.inventory import Inventory
 from metal.settings.load import load_inventory
+from metal.settings.names import known_names
 from metal.settings.problems import Problems
 from metal.site import Site
 from metal.waiting import Run
@@ -83,10 +83,9 @@ def site_of(stack: str | None, cluster: str) -> Iterator[Site]:
     """The site of a stack, for a command on one of its clusters; progress goes to stderr, SIGINT cancels.
 
     :param stack: as of :func:`open_stack`.
-    :raises MetalError: the settings have no cluster of that name.
+    :raises InputError: the settings have no cluster of that name.
     """
-    run = Run(progress=lambda line: typer.echo(line, err=True))
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    run = begin_run()
     fleet, credentials = open_stack(stack)
     named_cluster(fleet, cluster)
     with open_site(fleet, credentials, run) as site:
@@ -126,16 +125,10 @@ def _config(folder: Path, stack: str | None) -> tuple[str, dict[str, str]]:
 def named_cluster(fleet: Fleet, name: str) -> ClusterWish:
     """The cluster that a command was given by name.
 
-    :raises MetalError: the settings have none of that name.
+    :raises InputError: the settings have none of that name.
     """
-    found = fleet.clusters.get(name)
-    if found is None:
-        raise MetalError(
-            f"there is no cluster {name!r}",
-            seen="clusters: " + (", ".join(sorted(fleet.clusters)) or "none"),
-            next_step="name one of them",
-        )
-    return found
+    known_names("CLUSTER", [name], fleet.clusters, "cluster in the settings")
+    return fleet.clusters[name]
 
 
 def project_folder(start: Path | None = None) -> Path:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import signal
 import sys
 from typing import Annotated
 
@@ -13,9 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.interrupt import begin_run
+from metal.settings.names import natural
 from metal.survey.view import LAYERS, FleetSurvey, Word
 
-__all__ = ["app", "natural"]
+__all__ = ["app"]
 
 # What was changed by hand since the last run is not in the state, and a plain `up` compares with that.
 _NEXT = "next: pulumi refresh, which takes what is so into the state; then pulumi up, which mends it or says why not"
@@ -31,10 +31,8 @@ def status(
     """Ask hosts, BMCs, Consul, the swarm and the container manager. Ends with 1 where one is not as wanted."""
     from cli.stack import open_site, open_stack
     from metal.survey import survey
-    from metal.waiting import Run
 
-    run = Run()
-    signal.signal(signal.SIGINT, lambda *_: run.cancel.set())
+    run = begin_run(tells=False)
     fleet, credentials = open_stack(stack)
     with open_site(fleet, credentials, run) as site:
         found = survey(site)
@@ -65,11 +63,6 @@ def _print(found: FleetSurvey) -> None:
         console.print(line, highlight=False, markup=False)
     if not found.good:
         console.print(_NEXT, highlight=False, markup=False)
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts n2 before n10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def _cell(word: Word) -> Text:

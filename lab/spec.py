@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from lab.errors import LabError
+from metal.errors import InputError
 
 __all__ = ["HostSpec", "LabSpec"]
 
@@ -110,11 +111,11 @@ class LabSpec:
         return tuple(self._machine(number) for number in range(1, self.hosts + 1))
 
     def machine(self, name: str) -> HostSpec:
-        """:raises LabError: when the lab has no host of that name."""
+        """:raises InputError: when the lab has no host of that name."""
         for machine in self.machines:
             if machine.name == name:
                 return machine
-        raise LabError(f"no host {name!r} in lab {self.name}", next_step=f"hosts are n1 to n{self.hosts}")
+        raise InputError([f"HOST = {name}: no such host in lab {self.name}; allowed: n1 to n{self.hosts}"])
 
     def _machine(self, number: int) -> HostSpec:
         name = f"n{number}"

@@ -12,6 +12,7 @@ __all__ = [
     "ClusterError",
     "HostError",
     "HostFault",
+    "InputError",
     "MetalError",
     "PlanRefused",
     "SettingsError",
@@ -50,8 +51,10 @@ class MetalError(Exception):
         seen = (self.seen or "").partition("\n")[0]
         return f"{self.what} ({seen})" if seen else self.what
 
-    def __str__(self) -> str:
-        lines = [f"{self.host}: {self.what}" if self.host else self.what]
+    @property
+    def text(self) -> str:
+        """All of it in lines, without the host's name: for whoever has named it before."""
+        lines = [self.what]
         if self.tried:
             lines.append("  tried: " + "; ".join(self.tried))
         if self.seen:
@@ -59,6 +62,9 @@ class MetalError(Exception):
         if self.next_step:
             lines.append("  next: " + self.next_step)
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.text}" if self.host else self.text
 
 
 class SettingsError(MetalError):
@@ -70,6 +76,17 @@ class SettingsError(MetalError):
     def __init__(self, problems: Sequence[str], *, next_step: str | None = None) -> None:
         self.problems = tuple(problems)
         super().__init__("configuration refused:\n  " + "\n  ".join(self.problems), next_step=next_step)
+
+
+class InputError(SettingsError):
+    """What was typed is wrong, and no file; nothing was touched.
+
+    :ivar problems: one line each: argument, value, what is allowed.
+    """
+
+    def __init__(self, problems: Sequence[str], *, next_step: str | None = None) -> None:
+        super().__init__(problems, next_step=next_step)
+        self.what = "\n".join(self.problems)
 
 
 class PlanRefused(MetalError):

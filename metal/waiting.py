@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from metal.errors import Cancelled, MetalError
 
-__all__ = ["LOOK_SECONDS", "Deadline", "Pending", "Run", "wait_until"]
+__all__ = ["LOOK_SECONDS", "Deadline", "Limit", "Pending", "Run", "wait_until"]
 
 T = TypeVar("T")
 
@@ -18,6 +18,32 @@ T = TypeVar("T")
 LOOK_SECONDS = 15.0
 # Seconds between two lines of a wait that sees nothing new, in the end.
 _TOLD_AGAIN = 30.0
+
+
+class Limit(float):
+    """Seconds that know which setting they come from, so that an error can say what to raise; sums know it of all.
+
+    :ivar setting: its path ("deadlines.boot"), or those of its parts ("deadlines.boot + 3 x deadlines.swarm").
+    """
+
+    setting: str
+
+    def __new__(cls, seconds: float, setting: str = "") -> Limit:
+        limit = super().__new__(cls, seconds)
+        limit.setting = setting
+        return limit
+
+    def __add__(self, other: float) -> Limit:
+        parts = (self.setting, getattr(other, "setting", ""))
+        return Limit(float(self) + float(other), " + ".join(parts) if all(parts) else "")
+
+    def __mul__(self, times: float) -> Limit:
+        if times == 1:
+            return self
+        whole = f"({self.setting})" if " + " in self.setting else self.setting
+        return Limit(float(self) * times, f"{times:g} x {whole}" if whole else "")
+
+    __rmul__ = __mul__
 
 
 @dataclass(frozen=True)
@@ -41,7 +67,8 @@ class Run:
             raise Cancelled("cancelled while waiting", host=host, next_step="run the same command again; it resumes")
 
     def deadline(self, seconds: float) -> Deadline:
-        return Deadline(self.clock() + seconds, seconds, self)
+        """:param seconds: a :class:`Limit` where a setting says it, so that errors can name that."""
+        return Deadline(self.clock() + seconds, seconds, self, getattr(seconds, "setting", ""))
 
 
 @dataclass(frozen=True)
@@ -50,11 +77,22 @@ class Deadline:
 
     :ivar at: monotonic seconds.
     :ivar seconds: the length it was made with, for messages.
+    :ivar setting: where that comes from, likewise; empty where it is none of the settings.
     """
 
     at: float
     seconds: float
     run: Run
+    setting: str = ""
+
+    def __str__(self) -> str:
+        """Its length and where that comes from: "300 s (deadlines.ready)"."""
+        length = f"{self.seconds:.0f} s" if self.seconds >= 10 else f"{self.seconds:.2g} s"
+        return f"{length} ({self.setting})" if self.setting else length
+
+    def late(self, what: str) -> str:
+        """The words for what did not come true before it."""
+        return f"not within {self}: {what}"
 
     @property
     def remaining(self) -> float:
@@ -66,7 +104,11 @@ class Deadline:
 
     def within(self, seconds: float) -> Deadline:
         """The earlier of this deadline and `seconds` from now."""
-        return Deadline(min(self.at, self.run.clock() + seconds), min(seconds, max(0.0, self.remaining)), self.run)
+        left = max(0.0, self.remaining)
+        if seconds <= left:
+            return self.run.deadline(seconds)
+        part = f"rest of {self.setting}" if self.setting and left < self.seconds - 1 else self.setting
+        return Deadline(self.at, left, self.run, part.replace("rest of rest of", "rest of"))
 
     def look(self, seconds: float) -> Deadline:
         """The same for one look of a wait that asks several: that wait tells what it waits for, and for how long.
@@ -100,7 +142,8 @@ def wait_until(
 
     :param what: what is waited for, as a clause ("SSH answers"); shown as progress when something new is seen, and
         otherwise after 1, 3, 7, 15 s and so on, at least every half minute; its end is told if its beginning was.
-    :param fail: makes the error at the deadline from (what, last thing seen).
+    :param fail: makes the error at the deadline from (the words for what did not come true and how long it was waited
+        for, last thing seen).
     :param interval: seconds between the end of one probe and the start of the next.
     :param passing: errors of a probe that count as "not yet".
     :raises Cancelled: when the run is cancelled.
@@ -132,7 +175,7 @@ def wait_until(
             # What is told again goes into logs, of a hundred hosts at once: ever more rarely.
             shown, due, gap = last, waited + gap, min(gap * 2, _TOLD_AGAIN)
         if deadline.remaining <= interval:
-            failure = fail(what, last)
+            failure = fail(deadline.late(what), last)
             failure.host = failure.host or host
             raise failure
         run.pause(interval, host=host)

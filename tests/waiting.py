@@ -16,8 +16,8 @@ __all__ = ["gone", "hurried", "wait_for"]
 def wait_for(what: str, holds: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait until `holds()`; fails the test after `seconds`."""
 
-    def fail(what: str, seen: str) -> MetalError:
-        return MetalError(f"{what}: not within {seconds:g} s", seen=seen)
+    def fail(late: str, seen: str) -> MetalError:
+        return MetalError(late, seen=seen)
 
     wait_until(what, lambda: holds() or Pending("no"), deadline=Run().deadline(seconds), fail=fail, interval=0.05)
 

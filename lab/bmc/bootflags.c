@@ -5,6 +5,9 @@
  *     <five bytes in hex> <expiry>
  * where expiry is a time of the boot clock in seconds, or 0. By the book a BMC drops the valid bit when no chassis control
  * follows within 60 s, unless parameter 3 has bit 3 set; expiry carries that to whoever boots the machine.
+ *
+ * Also takes cipher suite 0 (a login without a password) out of ipmi_sim's table, as an operator does on a real BMC:
+ * its configuration has no word for that, and its limits of privilege go by privilege instead of suite.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +20,10 @@ enum { SET_OPTIONS = 0x08, GET_OPTIONS = 0x09, CHASSIS = 0x00 };
 enum { SET_IN_PROGRESS = 0, VALIDITY = 3, INFO_ACK = 4, FLAGS = 5 };
 enum { OK = 0x00, UNSUPPORTED = 0x80, BAD_LENGTH = 0xc7, UNSPECIFIED = 0xff };
 enum { VALID = 0x80, KEEP_VALID = 0x08, VALID_SECONDS = 60 };
+
+struct suite { int auth, integ, conf; };
+/* Of libIPMIlanserv; weak, so that one without it works as before. */
+extern struct suite valid_cipher_suites[] __attribute__((weak));
 
 static char path[4096];
 static unsigned char in_progress, validity, info_ack[2];
@@ -128,6 +135,14 @@ static void get_options(lmc_data_t *mc, msg_t *msg, unsigned char *reply, unsign
     }
 }
 
+/* In the place of suite 0 its table gets suite 3 a second time. */
+static void close_suite_0(void)
+{
+    const struct suite none = { 0, 0, 0 }, suite_3 = { 1, 1, 1 };
+    if (valid_cipher_suites && !memcmp(&valid_cipher_suites[0], &none, sizeof none))
+        valid_cipher_suites[0] = suite_3;
+}
+
 int ipmi_sim_module_print_version(sys_data_t *sys, char *options)
 {
     (void)sys, (void)options;
@@ -140,6 +155,7 @@ int ipmi_sim_module_init(sys_data_t *sys, const char *options)
     if (!options || strlen(options) >= sizeof path)
         return -1;
     strcpy(path, options);
+    close_suite_0();
     return ipmi_emu_register_cmd_handler(CHASSIS, SET_OPTIONS, set_options, NULL)
         || ipmi_emu_register_cmd_handler(CHASSIS, GET_OPTIONS, get_options, NULL);
 }

@@ -122,7 +122,8 @@ class Logins:
 
     def _count_bad(self) -> None:
         self.bad += 1
+        self.faults.strike("password", Action.OTHER_PASSWORD)
         rule = self.faults.standing("bad login", Action.LOCK)
         if rule and self.bad > rule.after:
-            self.faults.pick("bad login", Action.LOCK)
+            self.faults.strike("bad login", Action.LOCK)
             self._locked_until = self._clock() + rule.latency

@@ -9,7 +9,7 @@ from lab.bmc.flags import boot_clock
 from lab.errors import LabError
 from lab.faults.book import read_faults, spent, write_faults
 from lab.faults.kinds import Player, kind_named
-from lab.faults.rule import Fault
+from lab.faults.rule import Action, Fault
 from lab.spec import HostSpec
 
 __all__ = ["ArmedFault", "arm", "armed", "armed_at", "disarm"]
@@ -19,20 +19,24 @@ __all__ = ["ArmedFault", "arm", "armed", "armed_at", "disarm"]
 class ArmedFault:
     """One armed fault.
 
-    :ivar fired: times that its rules fired.
+    :ivar fired: times that it struck; None for one that lies in the host's system, where nobody counts.
+    :ivar locked: times that it locked the account.
     :ivar over: it has done all that it was to do; it stays listed until it is cleared.
     """
 
     kind: str
-    fired: int
+    fired: int | None
+    locked: int
     over: bool
     left: str
 
     def __str__(self) -> str:
         notes = [
-            note for note in (f"struck {self.fired}x" if self.fired else "", "over" if self.over else self.left) if note
+            "in force until cleared, strikes are not counted" if self.fired is None else f"struck {self.fired}x",
+            f"locked the account {self.locked}x" if self.locked else "",
+            "over" if self.over else self.left,
         ]
-        return self.kind + (f" ({', '.join(notes)})" if notes else "")
+        return f"{self.kind} ({', '.join(note for note in notes if note)})"
 
 
 def armed(host: HostSpec) -> tuple[ArmedFault, ...]:
@@ -55,7 +59,11 @@ def _seen(fault: Fault, counts: dict[tuple[int, int], int]) -> ArmedFault:
             notes.append(f"{max(0, rule.count - times)} left")
         if rule.seconds is not None:
             notes.append(f"{max(0.0, fault.since + rule.seconds - now):.0f} s left")
-    return ArmedFault(fault.kind, sum(fired), over, ", ".join(dict.fromkeys(notes)))
+    locked = sum(times for rule, times in zip(fault.rules, fired, strict=True) if rule.action is Action.LOCK)
+    # A login that finds the password wrong strikes, whether it is the one that locks the account or not.
+    struck = sum(fired) - locked if len(fault.rules) > 1 else sum(fired)
+    counted = kind_named(fault.kind).player is not Player.SYSTEM
+    return ArmedFault(fault.kind, struck if counted else None, locked, over, ", ".join(dict.fromkeys(notes)))
 
 
 def armed_at(host: HostSpec, player: Player) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from lab.errors import LabError
 from lab.faults.rule import Action, Rule
+from metal.errors import InputError
 
 __all__ = ["KINDS", "Kind", "Player", "kind_named"]
 
@@ -155,8 +156,8 @@ KINDS: tuple[Kind, ...] = (
 
 
 def kind_named(name: str) -> Kind:
-    """:raises LabError: no such kind."""
+    """:raises InputError: no such kind."""
     for kind in KINDS:
         if kind.name == name:
             return kind
-    raise LabError(f"no fault {name!r}; allowed: {', '.join(kind.name for kind in KINDS)}")
+    raise InputError([f"KIND = {name}: no such fault; allowed: {', '.join(kind.name for kind in KINDS)}"])

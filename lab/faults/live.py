@@ -65,6 +65,15 @@ class LiveFaults:
                     return rule
         return None
 
+    def strike(self, event: str, action: Action) -> Rule | None:
+        """The rule that is in force for the event, counted as fired: for what is played under conditions of its own."""
+        for fault in self._faults:
+            for index, rule in enumerate(fault.rules):
+                if rule.action is action and rule.matches(event) and self._in_force(fault, index, rule):
+                    self._count(fault, index).fired += 1
+                    return rule
+        return None
+
     def fired(self) -> dict[int, int]:
         """Times that rules fired, by number of the fault."""
         found: dict[int, int] = {}
@@ -126,6 +135,13 @@ class KeptFaults(LiveFaults):
     def standing(self, event: str, action: Action) -> Rule | None:
         self._refresh()
         return super().standing(event, action)
+
+    def strike(self, event: str, action: Action) -> Rule | None:
+        self._refresh()
+        rule = super().strike(event, action)
+        if rule is not None:
+            self._note()
+        return rule
 
     def _refresh(self) -> None:
         try:

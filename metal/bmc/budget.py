@@ -74,7 +74,7 @@ class Budget:
                 raise failure(
                     address,
                     BmcFault.TIMEOUT,
-                    f"its turn did not come within {deadline.seconds:.0f} s",
+                    f"its turn did not come within {deadline}",
                     seen=self._reason(waiter),
                     next_step="raise deadlines.bmc, or limits.bmc_sessions and limits.bmc_per_subnet if the network "
                     "and the BMCs bear it",

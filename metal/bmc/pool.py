@@ -17,7 +17,7 @@ from metal.bmc.ipmi.account import IpmiDoor
 from metal.bmc.ipmi.bmc import IpmiBmc
 from metal.bmc.ipmi.link import IpmiLink
 from metal.bmc.pace import Pace
-from metal.bmc.passwords.plan import profile_now
+from metal.bmc.passwords.plan import finish, is_exhausted, profile_now, tried_so_far
 from metal.bmc.passwords.record import Records
 from metal.bmc.protocol import Bmc
 from metal.bmc.redfish.account import RedfishDoor
@@ -204,13 +204,14 @@ class BmcPool:
             change = self._records.read(address) if self._records else None
             profile = profile_now(change, address.credentials)
             if change and profile is None:
+                once = "finds out which one works, and finishes"
+                again = "tries each once more: mind how many wrong passwords lock the account of this BMC"
                 raise failure(
                     address,
                     BmcFault.AUTH,
                     f"a change of its password from profile '{change.before}' to '{change.after}' was cut short",
-                    seen="no login was tried: either password may be the right one",
-                    next_step=f"metalswarm bmc password {address.host} --to {change.after}   (finds out, and finishes; "
-                    "where it says that both were tried as often as is safe: --again)",
+                    seen=tried_so_far(change),
+                    next_step=f"{finish(address.host, change)}   ({again if is_exhausted(change) else once})",
                 )
             yield replace(address, credentials=profile or address.credentials)
 

@@ -179,10 +179,10 @@ def _await_answer(switch: PowerSwitch, deadline: Deadline) -> None:
         "its BMC answers again",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: failure(
+        fail=lambda late, seen: failure(
             switch.address,
             BmcFault.TIMEOUT,
-            "went silent in the middle of a power command, which may have been carried out",
+            f"went silent in the middle of a power command, which may have been carried out; {late}",
             tried=last[0].tried if last else (),
             seen=seen,
             next_step="wait until the BMC answers again (a restart takes one or two minutes), then run again: the "
@@ -224,7 +224,7 @@ def _settle(switch: PowerSwitch, deadline: Deadline) -> Power | Between:
             "power has settled",
             probe,
             deadline=deadline.within(_SETTLE),
-            fail=lambda what, last: _NotYet(what, fault=BmcFault.NOT_APPLIED, seen=last),
+            fail=lambda late, last: _NotYet(late, fault=BmcFault.NOT_APPLIED, seen=last),
             interval=_POLL,
             host=switch.address.host,
         )
@@ -265,7 +265,7 @@ def _settled(switch: PowerSwitch, wanted: Power, deadline: Deadline, seconds: fl
             f"power is {wanted}",
             probe,
             deadline=limit,
-            fail=lambda what, seen: _NotYet(what, fault=BmcFault.NOT_APPLIED, seen=seen),
+            fail=lambda late, seen: _NotYet(late, fault=BmcFault.NOT_APPLIED, seen=seen),
             interval=_POLL,
             host=switch.address.host,
         )

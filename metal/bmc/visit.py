@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,6 +33,7 @@ class LoggedIn:
 
     :ivar suite: number of its cipher suite.
     :ivar seconds: from the first datagram to the privilege.
+    :ivar unanswered: those of them for which a login with another suite, by its number, got no answer.
     """
 
     bmc: IpmiBmc
@@ -40,6 +41,7 @@ class LoggedIn:
     suite: int
     privilege: Privilege
     seconds: float
+    unanswered: Mapping[int, float]
 
 
 class Visit:
@@ -83,7 +85,7 @@ class Visit:
             took = run.clock() - began
             opened = sessions[-1]
             number = opened.suite.number if opened.suite else suites[0].number
-            yield LoggedIn(IpmiBmc(link), link, number, opened.privilege, took)
+            yield LoggedIn(IpmiBmc(link), link, number, opened.privilege, took, dict(opened.unanswered))
         finally:
             link.close()
 

@@ -205,7 +205,7 @@ def _probe(site: Site, wish: ChassisWish) -> None:
             "a system on its disk to answer, before anything is installed",
             answer,
             deadline=site.run.deadline(site.fleet.deadlines.probe),
-            fail=lambda what, seen: HostError(what, fault=HostFault.TIMEOUT, seen=seen),
+            fail=lambda late, seen: HostError(late, fault=HostFault.TIMEOUT, seen=seen),
             host=wish.host,
         )
     except HostError as error:

@@ -105,11 +105,11 @@ def _await_fresh_system(site: Site, wish: ChassisWish) -> None:
         return Pending(f"the old life {seen.life}" if isinstance(seen, Marker) else "SSH does not answer")
 
     wait_until(
-        "the freshly installed system",
+        "the freshly installed system answers",
         fresh,
         deadline=site.run.deadline(site.fleet.deadlines.boot),
-        fail=lambda what, seen: HostError(
-            f"{what} did not come up",
+        fail=lambda late, seen: HostError(
+            late,
             fault=HostFault.TIMEOUT,
             tried=(netboot_tried(wish), "power"),
             seen=seen,

@@ -93,7 +93,7 @@ def _await_end(site: Site, access: Access, ssh: Ssh, wish: BurnIn) -> None:
             "its burn-in passes",
             probe,
             deadline=deadline,
-            fail=lambda what, seen: _late(site, access, deadline, seen),
+            fail=lambda late, seen: _late(site, access, deadline, seen),
             interval=2,
             host=access.host,
         )
@@ -140,7 +140,7 @@ def _gone(host: str, *, restarted: bool) -> HostError:
 
 def _late(site: Site, access: Access, deadline: Deadline, seen: str) -> HostError:
     return HostError(
-        f"its burn-in has no result after {deadline.seconds:.0f} s",
+        f"its burn-in has no result after {deadline}",
         fault=HostFault.TIMEOUT,
         host=access.host,
         tried=["the unit of its burn-in"],

@@ -44,8 +44,8 @@ def await_place(site: Site, place: Place, look: Callable[[], frozenset[str] | Pe
             f"its place in the wave of {place.pool.name}",
             probe,
             deadline=deadline,
-            fail=lambda what, seen: ClusterError(
-                f"{what} did not come within {deadline.seconds:.0f} s",
+            fail=lambda late, seen: ClusterError(
+                late,
                 seen=seen,
                 next_step="bring the hosts that are named back, or put them on hold; then run again",
             ),

@@ -178,8 +178,8 @@ class Standing:
             what,
             probe,
             deadline=self._site.run.deadline(seconds),
-            fail=lambda what, seen: ClusterError(
-                f"not so within {seconds:.0f} s: {what}",
+            fail=lambda late, seen: ClusterError(
+                late,
                 seen=seen,
                 next_step="look at `journalctl -u docker -u consul` there; the next run goes on with this host",
             ),

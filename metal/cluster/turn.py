@@ -29,14 +29,15 @@ def turn(layer: str, cluster: str, *, host: str, deadline: Deadline) -> Iterator
     def take() -> bool | Pending:
         return lock.acquire(blocking=False) or Pending("another host of the cluster is being changed")
 
-    def late(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"its turn to change {layer} of {cluster} did not come within {deadline.seconds:.0f} s",
+            late,
             seen=seen,
             next_step="see what the other hosts of the cluster wait for, then run again",
         )
 
-    wait_until(f"its turn in {layer}", take, deadline=deadline, fail=late, interval=0.2, host=host)
+    what = f"its turn to change {layer} of {cluster}"
+    wait_until(what, take, deadline=deadline, fail=fail, interval=0.2, host=host)
     try:
         yield
     finally:

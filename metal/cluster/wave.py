@@ -157,13 +157,12 @@ class _Turn:
                 act(*found)
             return True
 
-        seconds = self.standing.patience
         wait_until(
             f"{self.host} {what}",
             probe,
-            deadline=self.site.run.deadline(seconds),
-            fail=lambda what, seen: ClusterError(
-                f"not so within {seconds:.0f} s: {what}; no manager answers",
+            deadline=self.site.run.deadline(self.standing.patience),
+            fail=lambda late, seen: ClusterError(
+                f"{late}; no manager answers",
                 seen=seen,
                 next_step="bring the managers up, then run again",
             ),

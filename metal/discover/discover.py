@@ -57,14 +57,8 @@ class Discovery:
     sent: int = 0
     known: tuple[Known, ...] = field(default=(), repr=False)
 
-    @property
-    def good(self) -> bool:
-        """Nothing is left to a person to decide, and every login succeeded."""
-        return not any(each.asks or each.found.trouble for each in self.matches)
-
     def to_dict(self) -> dict[str, Any]:
         return {
-            "good": self.good,
             "addresses": self.looked,
             "datagrams": self.sent,
             "found": [

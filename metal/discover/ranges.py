@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from metal.errors import SettingsError
+from metal.errors import InputError
 
 __all__ = ["MOST", "parse_ranges"]
 
@@ -14,13 +14,16 @@ MOST = 65536
 """Addresses in one run; a /16."""
 
 _ALLOWED = "a network (10.9.1.0/24), a range (10.9.1.10-10.9.1.40 or 10.9.1.10-40), an address, or several with commas"
+_NARROWER = (
+    "name the network of the BMCs alone, or the parts of a larger one in a run each: metalswarm discover 10.9.0.0/16"
+)
 _SHORT = re.compile(r"(\d+\.\d+\.\d+\.)(\d+)-(\d{1,3})")
 
 
 def parse_ranges(texts: Iterable[str]) -> tuple[str, ...]:
     """The addresses, in order, each once; of a network without those that belong to no single machine.
 
-    :raises SettingsError: with every part that is not understood; or there are more than :data:`MOST`.
+    :raises InputError: with every part that is not understood; or there are more than :data:`MOST`.
     """
     parts = [part for text in texts for part in re.split(r"[,\s]+", text) if part]
     problems: list[str] = []
@@ -34,11 +37,10 @@ def parse_ranges(texts: Iterable[str]) -> tuple[str, ...]:
         problems.append(f"RANGE: is empty; allowed: {_ALLOWED}")
     total = sum(last - first + 1 for first, last, _ in spans)
     if total > MOST:
-        problems.append(
-            f"RANGE: has {total} addresses; allowed: at most {MOST}, a /16: look at one part after the other"
-        )
+        whole = f"RANGE = {','.join(parts)}: {'is' if len(parts) == 1 else 'are together'} {total} addresses"
+        problems.append(f"{whole}; allowed: at most {MOST} in one run, as many as a /16 has")
     if problems:
-        raise SettingsError(problems)
+        raise InputError(problems, next_step=_NARROWER if total > MOST else None)
     return tuple(dict.fromkeys(str(kind(number)) for first, last, kind in spans for number in range(first, last + 1)))
 
 

@@ -94,6 +94,11 @@ class Found:
     vouched: bool = False
     unread: str = ""
 
+    @property
+    def place(self) -> str:
+        """Its address, with the system where that has several."""
+        return f"{self.address} system {self.system}" if self.system else self.address
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "address": self.address,

@@ -23,7 +23,7 @@ class Written:
     """What would stand, or stands, in the files.
 
     :ivar texts: of files that are new or changed.
-    :ivar names: of new entries, by the address of their BMC.
+    :ivar names: of new entries, by the place of their BMC: its address, with the system of several.
     :ivar moved: hosts whose BMC has got its new address.
     """
 
@@ -87,7 +87,7 @@ def _entries(found: Discovery, profile: str, hosts: Scheme | None, ca: str) -> t
     for each in found.matches:
         if each.verdict is not Verdict.NEW or each.found.trouble:
             continue  # after a failed login it is not known whether the machine is new
-        name = names[each.found.address] = name_of(each.found, taken)
+        name = names[each.found.place] = name_of(each.found, taken)
         taken.add(name)
         # Several systems have one BMC's address in common, so that none of them has the one that would follow from it.
         address = hosts.address(each.found.address) if hosts and not each.found.system else ""

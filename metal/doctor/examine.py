@@ -14,8 +14,9 @@ from metal.doctor.observe_bmc import observe_bmc
 from metal.doctor.observe_host import observe_host
 from metal.doctor.sight import BmcSight, HostSight, Machine
 from metal.doctor.view import Report
-from metal.errors import HostError, SettingsError
+from metal.errors import HostError
 from metal.settings.fleet import HostFacts
+from metal.settings.names import named_hosts
 from metal.site import Site
 
 __all__ = ["examine", "named"]
@@ -36,7 +37,7 @@ def examine(site: Site, names: Sequence[str] = (), *, ledger: Ledger, read_only:
     Nothing is changed, but that a boot override is set for a moment and taken away again: not with `read_only`, not on
     a host in no pool, and not where the ledger says that a run has armed an install.
 
-    :raises SettingsError: a name that the inventory does not have.
+    :raises InputError: a name that the inventory does not have.
     :raises Cancelled: the run was cancelled.
     """
     hosts = named(site, names)
@@ -50,18 +51,9 @@ def examine(site: Site, names: Sequence[str] = (), *, ledger: Ledger, read_only:
 def named(site: Site, names: Sequence[str]) -> tuple[HostFacts, ...]:
     """The hosts of these names, each once.
 
-    :raises SettingsError: naming each that the inventory does not have.
+    :raises InputError: naming each that the inventory does not have.
     """
-    if not names:
-        return tuple(site.fleet.hosts.values())
-    found = {name: site.fleet.facts(name) for name in names}
-    unknown = [name for name, facts in found.items() if facts is None]
-    if unknown:
-        known = sorted((*site.fleet.hosts, *site.fleet.unmanaged))
-        raise SettingsError(
-            [f"HOST = {name}: no such host in the inventory; allowed: {', '.join(known)}" for name in unknown]
-        )
-    return tuple(facts for facts in found.values() if facts is not None)
+    return named_hosts(site.fleet, names) if names else tuple(site.fleet.hosts.values())
 
 
 def _machine(site: Site, facts: HostFacts) -> Machine:

@@ -79,8 +79,19 @@ def _session(seen: BmcSight) -> Word:
         trouble = seen.logins[0].trouble
         assert trouble is not None
         return Word(trouble.fault or "refused", False, trouble.what)
-    first = seen.opened[0]
-    return Word(f"{first.seconds:.2f} s", first.seconds <= SLOW_LOGIN)
+    seconds = _own_seconds(seen)
+    return Word(f"{seconds:.2f} s", seconds <= SLOW_LOGIN)
+
+
+def _silent_suites(seen: BmcSight) -> dict[int, float]:
+    """Cipher suites that got no answer in the first login nor when they were asked for alone, and for how long."""
+    alone = {login.suite for login in seen.logins if login.trouble and login.trouble.fault == BmcFault.TIMEOUT}
+    return {suite: waited for suite, waited in seen.opened[0].unanswered.items() if suite in alone}
+
+
+def _own_seconds(seen: BmcSight) -> float:
+    """What the first login took by itself."""
+    return seen.opened[0].seconds - sum(_silent_suites(seen).values())
 
 
 def _suites(seen: BmcSight) -> Word:
@@ -129,19 +140,29 @@ def _session_findings(seen: BmcSight) -> Iterator[Finding]:
     if not seen.opened:
         return
     first = seen.opened[0]
-    if first.seconds > SLOW_LOGIN:
+    if _own_seconds(seen) > SLOW_LOGIN:
         yield Finding(
             "session",
             "login-slow",
-            f"a session takes {first.seconds:.1f} s to open",
+            f"a session takes {_own_seconds(seen):.1f} s to open; more than {SLOW_LOGIN:g} s are slow",
             "raise deadlines.bmc if logins fail at times, look for other programs that poll this BMC, or reset it",
         )
+    silent = _silent_suites(seen)
+    for suite, waited in silent.items():
+        yield Finding(
+            "suites",
+            "suite-silent",
+            f"a login with cipher suite {suite} gets no answer, not even a refusal: every login of a run waits "
+            f"{waited:.1f} s for one before suite {first.suite} is asked for, which works",
+            f"update its firmware, or enable suite {suite} on its LAN channel; until then nothing fails for it as long "
+            f"as deadlines.bmc is well above {waited:.1f} s",
+        )
     for login in seen.logins:
-        if login.trouble is not None and _is_offered(seen, login):
+        if login.trouble is not None and _is_offered(seen, login) and login.suite not in silent:
             yield Finding(
                 "suites",
                 "suite-broken",
-                f"it lists cipher suite {login.suite} and refuses a login with it: {login.trouble.what}",
+                f"it lists cipher suite {login.suite}, and a login with it fails: {login.trouble.what}",
                 "update its firmware, or switch that suite off; the other one is used meanwhile",
             )
     if first.privilege and first.privilege != _ADMINISTRATOR:

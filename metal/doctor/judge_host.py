@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from metal.doctor.sight import HostSight, Machine, SshSight
 from metal.doctor.view import Finding, Word
 from metal.errors import HostFault
+from metal.host.ssh import READ_ONLY_CURE
 
 __all__ = ["host_findings", "host_words"]
 
 _NOTHING = Word("-")
+_SHUT = {"disk": _NOTHING, "clock": _NOTHING, "lock": _NOTHING}
 
 
 def host_words(machine: Machine, seen: HostSight) -> dict[str, Word]:
@@ -18,16 +20,17 @@ def host_words(machine: Machine, seen: HostSight) -> dict[str, Word]:
     ssh = seen.ssh
     if ssh is None:
         why = "untouched" if machine.untouched else seen.ssh_skipped or "-"
-        return {"ssh": Word(why, None, machine.untouched), "clock": _NOTHING, "lock": _NOTHING}
+        return {"ssh": Word(why, None, machine.untouched), **_SHUT}
     if ssh.trouble is not None:
-        return {"ssh": _shut(ssh), "clock": _NOTHING, "lock": _NOTHING}
+        return {"ssh": _shut(ssh), **_SHUT}
     clock = _NOTHING
     if ssh.skew is not None:
         clock = Word(f"{ssh.skew.seconds:+.2f} s", ssh.skew.within(machine.clock_bound), str(ssh.skew))
     lock = _NOTHING if ssh.lock is None else Word("held" if ssh.lock else "free", not ssh.lock, ssh.lock)
+    disk = _NOTHING if ssh.read_only is None else Word("read-only" if ssh.read_only else "ok", not ssh.read_only)
     good = ssh.root and ssh.mismatch is None
     state = "ok" if good else "not root" if not ssh.root else "other machine"
-    return {"ssh": Word(state, good, ssh.release), "clock": clock, "lock": lock}
+    return {"ssh": Word(state, good, ssh.release), "disk": disk, "clock": clock, "lock": lock}
 
 
 def _shut(ssh: SshSight) -> Word:
@@ -56,6 +59,13 @@ def host_findings(machine: Machine, seen: HostSight) -> Iterator[Finding]:
         )
     if ssh.mismatch is not None:
         yield Finding("ssh", "other-machine", ssh.mismatch.what, ssh.mismatch.cure)
+    if ssh.read_only:
+        yield Finding(
+            "disk",
+            "disk-read-only",
+            f"nothing can be written under {', '.join(ssh.read_only)}: the file system is read-only",
+            READ_ONLY_CURE,
+        )
     if ssh.skew is not None and not ssh.skew.within(machine.clock_bound):
         yield Finding(
             "clock",

@@ -93,7 +93,7 @@ def _look(held: Visit, deadline: Deadline, patience: float, trial: _Trial) -> Bm
     first = Login(None)
     try:
         with held.login(deadline, patience=limit) as opened:
-            first = Login(opened.suite, opened.seconds, opened.privilege.name.lower())
+            first = _login(opened)
             seen = _ask(replace(seen, logins=(first,)), opened, held, trial)
     except (BmcError, SettingsError) as error:
         return replace(seen, logins=(Login(SUITES[0].number, trouble=Trouble.of(error)),))
@@ -120,14 +120,20 @@ def _other_suites(held: Visit, deadline: Deadline, patience: float, first: Login
     for suite in SUITES:
         if suite.number == first.suite:
             continue
+        # Of a suite that got no answer before, the same silence again is enough to know.
+        limit = min(patience, first.unanswered.get(suite.number, patience))
         try:
-            with held.login(deadline, suites=(suite,), patience=patience) as opened:
-                logins.append(Login(opened.suite, opened.seconds, opened.privilege.name.lower()))
+            with held.login(deadline, suites=(suite,), patience=limit) as opened:
+                logins.append(_login(opened))
         except BmcError as error:
             logins.append(Login(suite.number, trouble=Trouble.of(error)))
             if error.fault in _LOCKING:
                 break
     return tuple(logins)
+
+
+def _login(opened: LoggedIn) -> Login:
+    return Login(opened.suite, opened.seconds, opened.privilege.name.lower(), unanswered=opened.unanswered)
 
 
 def _by_protocol(address: BmcAddress, pool: BmcPool, deadline: Deadline, trial: _Trial) -> BmcSight:

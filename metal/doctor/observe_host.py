@@ -1,4 +1,4 @@
-"""One host looked at over SSH: login, identity, clock, package manager. Changes nothing."""
+"""One host looked at over SSH: login, identity, disk, clock, package manager. Changes nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def observe_host(site: Site, facts: HostFacts, *, timeout: float = LOOK_SECONDS)
         plan.check_identity(_identity(site, facts), seen)
     except HostError as error:
         mismatch = Trouble.of(error)
-    return SshSight(seconds, seen.release, skew=skew, lock=holder, mismatch=mismatch)
+    return SshSight(seconds, seen.release, skew=skew, lock=holder, read_only=seen.read_only, mismatch=mismatch)
 
 
 def _identity(site: Site, facts: HostFacts) -> ReadyWish:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from metal.bmc.ipmi.channel import AuthCapabilities
@@ -38,6 +39,7 @@ class Login:
 
     :ivar suite: cipher suite asked for; None where the protocol has none.
     :ivar privilege: that the session got, in words; empty where it is not known.
+    :ivar unanswered: seconds of it for which a suite that was asked for first, by its number, got no answer.
     :ivar trouble: why there is none.
     """
 
@@ -45,6 +47,7 @@ class Login:
     seconds: float = 0.0
     privilege: str = ""
     trouble: Trouble | None = None
+    unanswered: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class SshSight:
     :ivar seconds: until the login was done.
     :ivar release: `id-version` of its system.
     :ivar mismatch: the machine is not the one that the inventory describes.
+    :ivar read_only: folders that have to be written to and cannot be; None: it was not asked.
     :ivar lock: who holds the package manager's lock; empty: it is free; None: it was not asked.
     """
 
@@ -107,6 +111,7 @@ class SshSight:
     root: bool = True
     skew: Skew | None = None
     lock: str | None = None
+    read_only: tuple[str, ...] | None = None
     mismatch: Trouble | None = None
     trouble: Trouble | None = None
 

@@ -10,7 +10,7 @@ from metal.plan.word import Word
 
 __all__ = ["CHECKS", "Examination", "Finding", "Report", "Word"]
 
-CHECKS = ("bmc", "session", "suites", "privilege", "firmware", "power", "boot", "ssh", "clock", "lock")
+CHECKS = ("bmc", "session", "suites", "privilege", "firmware", "power", "boot", "ssh", "disk", "clock", "lock")
 
 
 @dataclass(frozen=True)

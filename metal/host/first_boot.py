@@ -27,8 +27,8 @@ def await_set_up(ssh: Ssh, deadline: Deadline) -> None:
         "the first boot's set-up ends",
         lambda: _unless_away(lambda: first_boot_ended(ssh)),
         deadline=deadline,
-        fail=lambda what, seen: HostError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: HostError(
+            late,
             fault=HostFault.NOT_READY,
             host=ssh.access.host,
             tried=["cloud-init status"],
@@ -51,12 +51,12 @@ def await_booted(ssh: Ssh, deadline: Deadline) -> None:
         word = ssh.run(["systemctl", "is-system-running"], timeout=30, check=False).stdout.strip()
         state = boot_state(word)
         if state is BootState.BROKEN:
-            raise fail("the system finishes booting", f"systemd says {word!r}")
+            raise fail("the system does not finish booting", f"systemd says {word!r}")
         return state if state in (BootState.UP, BootState.DEGRADED) else Pending(_starting(ssh, word))
 
     def fail(what: str, seen: str) -> HostError:
         return HostError(
-            f"not so: {what}",
+            what,
             fault=HostFault.NOT_READY,
             host=host,
             tried=["systemctl is-system-running"],

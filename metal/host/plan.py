@@ -100,10 +100,15 @@ def refuse_other_metal(wish: ReadyWish, facts: Facts) -> None:
         )
 
 
+def is_allowed(wish: ReadyWish, facts: Facts) -> bool:
+    """Whether its release is one of those that are allowed."""
+    return not wish.os or any(_release_fits(allowed, facts) for allowed in wish.os)
+
+
 def shortfalls(wish: ReadyWish, facts: Facts, skew: Skew) -> tuple[str, ...]:
     """What the host lacks to be ready, one line each: release, processors, memory, clock, what its pool expects."""
     lacking: list[str] = []
-    if wish.os and not any(_release_fits(allowed, facts) for allowed in wish.os):
+    if not is_allowed(wish, facts):
         lacking.append(f"its system is {facts.release}; allowed: {', '.join(wish.os)}")
     if facts.cpus < wish.cpus:
         lacking.append(f"it has {facts.cpus} processors; at least {wish.cpus}")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from metal.errors import HostError, HostFault
 from metal.host import plan
-from metal.host.clock import Skew, in_step, measure_skew
+from metal.host.clock import Skew
+from metal.host.enough import check_enough
 from metal.host.expect import hardware, met
 from metal.host.facts import Facts, observe_facts
 from metal.host.first_boot import await_booted, await_set_up
@@ -14,13 +15,13 @@ from metal.host.marker import Marker, MarkerState, read_marker, write_marker
 from metal.host.packages import Packages
 from metal.host.plan import prove_new_life
 from metal.host.rename import rename_system
-from metal.host.ssh import READ_ONLY_CURE, Ssh
+from metal.host.ssh import Ssh
 from metal.host.wish import ReadyReport, ReadySeen, ReadyWish
 from metal.plan.override import waives
 from metal.plan.quorum import Rule
 from metal.settings.access import Access
 from metal.site import Site
-from metal.waiting import LOOK_SECONDS, Deadline, Pending, wait_until
+from metal.waiting import LOOK_SECONDS
 
 __all__ = [
     "ReadyReport",
@@ -68,7 +69,7 @@ def make_ready(
         plan.refuse_other_metal(wish, facts)
     # Before anything that takes long: a host that is not ours is told so at once.
     plan.claim(read_marker(ssh), wish, facts)
-    _check_enough(ssh, wish, facts, site.run.deadline(limits.ready))
+    check_enough(ssh, wish, facts, site.run.deadline(limits.ready))
     Packages.for_host(ssh, facts).wait_free(site.run.deadline(limits.packages))
     kind, marker = plan.claim(read_marker(ssh), wish, facts)
     report = _report(ssh, facts, marker, met(wish))
@@ -106,19 +107,19 @@ def observe_ready(
         marker = read_marker(ssh)
     except HostError as error:
         refused = error.fault in (HostFault.AUTH, HostFault.HOST_KEY)
-        return ReadySeen(None, "refused" if refused else "unreachable", " ".join(str(error).split()))
+        return ReadySeen(None, "refused" if refused else "unreachable", error.text)
     if marker is None or (marker.owner == owner and marker.state is MarkerState.RELEASED):
-        return ReadySeen(None, "unclaimed", f"{access.host} answers and carries no marker of {owner}")
+        return ReadySeen(None, "unclaimed", f"answers and carries no marker of {owner}")
     if marker.owner != owner:
-        return ReadySeen(None, f"claimed by {marker.owner}", f"{access.host} carries the marker of {marker.owner}")
+        return ReadySeen(None, f"claimed by {marker.owner}", f"carries the marker of {marker.owner}")
     if burn_in and marker.burn_in != burn_in:
-        return ReadySeen(None, "burn-in not passed", f"{access.host} has not passed its burn-in")
+        return ReadySeen(None, "burn-in not passed", "has not passed its burn-in")
     changed = plan.other_metal(wish, facts) if wish else ()
     if changed:
-        return ReadySeen(None, "on other metal", f"{access.host}: {'; '.join(changed)}")
+        return ReadySeen(None, "on other metal", "; ".join(changed))
     lacking = plan.shortfalls(wish, facts, Skew(0.0, 0.0)) if wish else ()
     if lacking:
-        return ReadySeen(None, "not as expected", f"{access.host}: {'; '.join(lacking)}")
+        return ReadySeen(None, "not as expected", "; ".join(lacking))
     return ReadySeen(_report(ssh, facts, marker, met(wish) if wish else ()), "ready")
 
 
@@ -149,39 +150,6 @@ def _check_root(ssh: Ssh) -> None:
             if ssh.access.sudo
             else "set ssh sudo: true in the inventory, or log in as root"
         ),
-    )
-
-
-def _check_enough(ssh: Ssh, wish: ReadyWish, facts: Facts, deadline: Deadline) -> None:
-    """Only a clock is waited for: what a first boot sets last, and what nothing else can mend by itself."""
-
-    def fail(lacking: tuple[str, ...]) -> HostError:
-        return HostError(
-            "the host does not meet what ready asks for",
-            fault=HostFault.NOT_READY,
-            host=wish.host,
-            tried=["release, processors, memory, clock, disks, network cards"],
-            seen="; ".join(lacking),
-            next_step=READ_ONLY_CURE
-            if facts.read_only
-            else "correct the host (for its clock: time synchronisation), or `ready` in the settings",
-        )
-
-    def clock() -> bool | Pending:
-        skew = measure_skew(ssh)
-        lacking = plan.clock_lacks(wish, skew, in_step=not wish.expect.time_sync or in_step(ssh))
-        return Pending(lacking) if lacking else True
-
-    lacking = plan.shortfalls(wish, facts, Skew(0.0, 0.0))
-    if lacking:
-        raise fail(plan.shortfalls(wish, facts, measure_skew(ssh)))
-    wait_until(
-        "its clock is right",
-        clock,
-        deadline=deadline,
-        fail=lambda what, seen: fail((seen,)),
-        interval=2,
-        host=wish.host,
     )
 
 

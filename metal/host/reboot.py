@@ -74,8 +74,8 @@ def reboot(pool: SshPool, access: Access, *, deadline: Deadline) -> str:
         f"{access.host} has rebooted",
         another,
         deadline=deadline,
-        fail=lambda what, seen: HostError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: HostError(
+            late,
             fault=HostFault.TIMEOUT,
             host=access.host,
             tried=["systemctl reboot", f"another boot-id than {before}"],

@@ -191,7 +191,7 @@ def _wait_active(ssh: Ssh, name: str, deadline: Deadline) -> None:
         if now.up and now == before:
             return now
         if now.active == "failed":
-            raise _failure(ssh, name)(f"{name} is active", str(now))
+            raise _failure(ssh, name)(f"{name} has failed", str(now))
         return Pending(str(now))
 
     wait_until(f"{name} is active", probe, deadline=deadline, fail=_failure(ssh, name), interval=0.5, host=_host(ssh))
@@ -203,7 +203,7 @@ def _failure(ssh: Ssh, name: str) -> Callable[[str, str], MetalError]:
             ["journalctl", "--no-pager", "--output=cat", f"--lines={_JOURNAL_LINES}", f"--unit={name}"], check=False
         )
         return HostError(
-            f"not so: {what}",
+            what,
             fault=HostFault.NOT_READY,
             host=_host(ssh),
             tried=[f"systemctl show {name}"],

@@ -151,7 +151,7 @@ class ReadySeen:
 
     :ivar report: None when it did not answer, or is not claimed by the owner asked for.
     :ivar condition: "ready", "unreachable", "refused" (key or login), "unclaimed" or "claimed by <owner>".
-    :ivar cause: one line for a warning; empty when ready.
+    :ivar cause: for a warning, without the host's name; an error in its lines. Empty when ready.
     """
 
     report: ReadyReport | None

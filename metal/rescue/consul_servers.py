@@ -58,8 +58,8 @@ def shrink_consul(site: Site, cluster: str, servers: Sequence[str], *, gone: Seq
         "the servers that are left elect a leader",
         healthy,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step=f"look at `journalctl -u {paths.UNIT}` on {', '.join(servers)}, then run again",
         ),

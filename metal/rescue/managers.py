@@ -69,8 +69,8 @@ def force_new(site: Site, api: DockerApi, wish: NodeWish, *, deadline: Deadline)
         "leads the swarm as its only manager",
         leads,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="look at `journalctl -u docker` there, then run again",
         ),

@@ -40,8 +40,8 @@ def take_snapshot(site: Site, cluster: str, *, deadline: Deadline) -> tuple[str,
         f"a snapshot of the Consul of {cluster}",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="see `consul operator raft list-peers` on a server, then run again",
         ),

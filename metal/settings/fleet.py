@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from metal.settings.access import Access, BmcAddress
 from metal.settings.expectations import BurnIn, Expectations
 from metal.settings.external import ExternalConsul
+from metal.waiting import Limit
 
 __all__ = [
     "Artifact",
@@ -158,7 +159,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Deadlines:
-    """The longest that each kind of wait may last, in seconds."""
+    """The longest that each kind of wait may last, in seconds that know their setting."""
 
     bmc: float = 15
     power: float = 120
@@ -173,6 +174,10 @@ class Deadlines:
     drain: float = 300
     manager: float = 180
     evict: float = 60
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            object.__setattr__(self, each.name, Limit(getattr(self, each.name), f"deadlines.{each.name}"))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def ready_word(host: HostWish, seen: ReadySeen | None) -> Word:
     """The ready state, where the host is wanted on and was looked at."""
     if host.power is PowerWish.OFF or seen is None:
         return NOT_ASKED
-    return Word(seen.condition, seen.ready, seen.cause or (seen.report.os if seen.report else ""))
+    cause = " ".join(seen.cause.split())
+    return Word(seen.condition, seen.ready, cause or (seen.report.os if seen.report else ""))
 
 
 def engine_word(host: HostWish, seen: EngineSeen | None, why: str = "") -> Word:

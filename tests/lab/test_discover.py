@@ -14,6 +14,8 @@ from metal.bmc.budget import Budget
 from metal.doctor.judge import judge
 from metal.doctor.observe_bmc import observe_bmc
 from metal.doctor.sight import HostSight, Machine
+from metal.doctor.view import Examination
+from metal.errors import SettingsError
 from metal.settings.credentials import Credentials
 from metal.waiting import Run
 from tests.lab.bmc_fixtures import make_pool, start_bmc  # noqa: F401
@@ -36,6 +38,8 @@ def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tupl
     def run(*arguments: object) -> tuple[int, str, str]:
         where = [RANGE, "--port", str(PORT), "--redfish-port", "0", "--rate", "1000"]
         done = CliRunner().invoke(discover.app, [*where, *map(str, arguments)])
+        if isinstance(done.exception, SettingsError):
+            return 2, done.stdout, str(done.exception)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert PASSWORD not in done.output
         assert "not-the-one" not in done.output
@@ -83,7 +87,8 @@ def test_found_written_validated_known_and_moved(start_bmc, found, tmp_path: Pat
 def test_without_a_login_and_with_a_wrong_one(start_bmc, found) -> None:  # noqa: F811
     bmc: SimulatedBmc = start_bmc()
     code, out, told = found()
-    assert code == 0, told
+    assert code == 1, told
+    assert f"left to decide, so this ends with 1: {bmc.ip}" in told
     assert "# answers a ping; nobody logged in" in out
     assert f"bmc: {{address: {bmc.ip}, protocol: ipmi, port: {PORT}, credentials: default}}" in out
     code, out, told = found("--credentials", "wrong", "--json")
@@ -96,14 +101,7 @@ def test_without_a_login_and_with_a_wrong_one(start_bmc, found) -> None:  # noqa
     assert "is in no Pulumi project" in told
 
 
-def test_the_simulator_looked_at_closely(start_bmc) -> None:  # noqa: F811
-    """Its suite 0 lets anybody in, and cannot be switched off: a finding, and the only one."""
-    bmc: SimulatedBmc = start_bmc(boot_flags=True)
-    flags = bmc.folder / "bootflags"
-    with make_pool().open(bmc.address, deadline=Run().deadline(30)) as opened:
-        opened.set_boot_device(opened.boot_device().target.PXE, once=False, efi=True)
-    before = flags.read_text().split()[0]
-    assert before.startswith("e004")
+def looked_at(bmc: SimulatedBmc) -> Examination:
     seen = observe_bmc(
         bmc.address,
         credentials=Credentials.from_config({"metalswarm:bmc-test": f"{USER}:{PASSWORD}"}, {}),
@@ -113,8 +111,21 @@ def test_the_simulator_looked_at_closely(start_bmc) -> None:  # noqa: F811
         patience=15,
         skip_boot="",
     )
-    judged = judge(Machine("n1", bmc.ip, bmc.ip), HostSight(seen, ssh_skipped="is off"))
-    assert [finding.code for finding in judged.findings] == ["cipher-0"]
+    return judge(Machine("n1", bmc.ip, bmc.ip), HostSight(seen, ssh_skipped="is off"))
+
+
+def test_the_simulator_looked_at_closely(start_bmc) -> None:  # noqa: F811
+    """As the lab runs it, nothing is wrong with it; by itself its suite 0 lets anybody in."""
+    bare: SimulatedBmc = start_bmc()
+    assert "cipher-0" in [finding.code for finding in looked_at(bare).findings]
+    bmc: SimulatedBmc = start_bmc(boot_flags=True)
+    flags = bmc.folder / "bootflags"
+    with make_pool().open(bmc.address, deadline=Run().deadline(30)) as opened:
+        opened.set_boot_device(opened.boot_device().target.PXE, once=False, efi=True)
+    before = flags.read_text().split()[0]
+    assert before.startswith("e004")
+    judged = looked_at(bmc)
+    assert judged.findings == ()
     assert judged.words["boot"].state == "kept"
     assert flags.read_text().split()[0] == before
     assert judged.words["firmware"].state == "9.08"

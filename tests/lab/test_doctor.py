@@ -1,4 +1,4 @@
-"""`metalswarm doctor` on a host that really runs: well, off, clock off, package manager held, another host key."""
+"""`metalswarm doctor` on a host that really runs: well, off, disk read-only, clock off, package manager held."""
 
 from __future__ import annotations
 
@@ -66,8 +66,7 @@ class Doctor:
 
     def __call__(self, **facts: object) -> Examination:
         with self.site(**facts) as site:
-            found = examine(site, ledger=Ledger(self._folder / "ledger")).hosts["n1"]
-        return found.ignoring(["cipher-0"])  # ipmi_sim's, and not to be switched off
+            return examine(site, ledger=Ledger(self._folder / "ledger")).hosts["n1"]
 
 
 @pytest.fixture
@@ -111,6 +110,15 @@ def test_a_held_package_manager_is_named(doctor: Doctor) -> None:
             ssh.run(["systemctl", "stop", "holder"])
     assert [finding.code for finding in held.findings if not finding.ignored] == ["packages-locked"]
     assert "perl" in held.findings[-1].what
+
+
+def test_a_disk_that_cannot_be_written_to_is_named(lab: Lab, doctor: Doctor) -> None:
+    lab.host("n1").fault("disk-read-only")
+    shut = doctor()
+    lab.host("n1").clear_faults()
+    assert [finding.code for finding in shut.findings if not finding.ignored] == ["disk-read-only"]
+    assert "/var" in shut.findings[-1].what
+    assert doctor().words["disk"].state == "ok"
 
 
 @pytest.mark.demand("U11")

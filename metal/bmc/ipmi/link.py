@@ -12,7 +12,7 @@ from metal.bmc.rmcp.session import FormerSession, NoReply, Session
 from metal.bmc.rmcp.wire import Unreachable
 from metal.errors import BmcError, BmcFault
 from metal.settings.access import BmcAddress
-from metal.waiting import Deadline
+from metal.waiting import Deadline, Limit
 
 __all__ = ["IpmiLink"]
 
@@ -92,14 +92,12 @@ class IpmiLink:
             tried.append(f"{what}: the BMC is busy")
             self.deadline.run.pause(_BUSY_PAUSE, host=self.address.host)
         seen = tried[-1] if tried else "nothing was sent; the deadline had passed"
-        raise failure(
-            self.address, BmcFault.TIMEOUT, f"no answer to {what} within {limit.seconds:.0f} s", tried=tried, seen=seen
-        )
+        raise failure(self.address, BmcFault.TIMEOUT, f"no answer to {what} within {limit}", tried=tried, seen=seen)
 
     def _login(self, limit: Deadline) -> Session:
         session = self._new_session()
         session.former.extend(self._former)
-        session.login(patience=max(0.0, limit.remaining))
+        session.login(patience=Limit(max(0.0, limit.remaining), limit.setting))
         return session
 
     def _relogin(self, limit: Deadline, tried: list[str]) -> Session:

@@ -10,7 +10,19 @@ from metal.bmc.passwords.record import Change, Phase
 from metal.plan.verdict import Refuse
 from metal.settings.credentials import BmcLogin
 
-__all__ = ["Standing", "begun", "candidates", "concluded", "next_login", "profile_now", "refuse_password", "standing"]
+__all__ = [
+    "Standing",
+    "begun",
+    "candidates",
+    "concluded",
+    "finish",
+    "is_exhausted",
+    "next_login",
+    "profile_now",
+    "refuse_password",
+    "standing",
+    "tried_so_far",
+]
 
 _SHORTEST = 8
 _GUESSES = 2
@@ -106,10 +118,35 @@ class Standing:
     todo: str
 
 
+def is_exhausted(change: Change) -> bool:
+    """Whether the passwords were tried as often as it is safe to, without a yes."""
+    return isinstance(next_login(change, change.before, change.after), Refuse)
+
+
+def finish(host: str, change: Change) -> str:
+    """The command that finishes a change which was cut short."""
+    return f"metalswarm bmc password {host} --to {change.after}" + (" --again" if is_exhausted(change) else "")
+
+
+def _how_far(change: Change) -> str:
+    return "cut short, both were tried without a yes" if is_exhausted(change) else "cut short"
+
+
+def tried_so_far(change: Change) -> str:
+    """Which logins a change that was cut short has begun, and what came of them, in words."""
+    if not change.tried:
+        return "no login was tried: either password may be the right one"
+    said = [
+        f"that of '{profile}' " + ("was refused" if profile in change.refused else "got no answer that was heard")
+        for profile in dict.fromkeys(change.tried)
+    ]
+    return f"logins were tried with {len(said)} of the two passwords: {'; '.join(said)}. None is tried again unasked"
+
+
 def standing(host: str, named: str, change: Change | None) -> Standing:
     works = candidates(change, named)
     if change and len(works) > 1:
-        return Standing(host, named, works, False, f"cut short: metalswarm bmc password {host} --to {change.after}")
+        return Standing(host, named, works, False, f"{_how_far(change)}: {finish(host, change)}")
     settled = works == (named,)
     todo = "" if settled else f"name {works[0]} as bmc.credentials in the inventory"
     return Standing(host, named, works, settled, todo)

@@ -129,8 +129,8 @@ class Records:
                 "its BMC is free",
                 take,
                 deadline=deadline,
-                fail=lambda what, seen: failure(
-                    address, BmcFault.TIMEOUT, seen, next_step="wait for the other run, then run again"
+                fail=lambda late, seen: failure(
+                    address, BmcFault.TIMEOUT, late, seen=seen, next_step="wait for the other run, then run again"
                 ),
                 interval=_LOOK_AGAIN,
                 host=address.host,

@@ -125,7 +125,7 @@ class RedfishLink:
                 self._wait(_pause_of(answer), limit)
                 continue
             return answer
-        raise self._unanswered(what, tried, f" within {limit.seconds:.0f} s")
+        raise self._unanswered(what, tried, f" within {limit}")
 
     def refusal(self, answer: Answer, what: str, fault: BmcFault = BmcFault.COMMAND) -> BmcError:
         """The error for an answer that says no."""

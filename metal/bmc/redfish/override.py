@@ -84,7 +84,7 @@ def _read_back(bmc: _Boot, link: RedfishLink, wanted: BootDevice, *, patient: bo
             f"boot device is {wanted}",
             probe,
             deadline=link.deadline.within(_SHOWS_WITHIN),
-            fail=lambda what, seen: _NotYetError(what, fault=BmcFault.NOT_APPLIED, seen=seen),
+            fail=lambda late, seen: _NotYetError(late, fault=BmcFault.NOT_APPLIED, seen=seen),
             interval=_POLL,
             host=link.address.host,
         )

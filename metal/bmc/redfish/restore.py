@@ -112,7 +112,7 @@ def _read_back(bmc: _Policy, link: RedfishLink, policy: PowerRestore, *, patient
             f"power restore policy is {policy}",
             probe,
             deadline=link.deadline.within(_SHOWS_WITHIN),
-            fail=lambda what, seen: _NotYetError(what, fault=BmcFault.NOT_APPLIED, seen=seen),
+            fail=lambda late, seen: _NotYetError(late, fault=BmcFault.NOT_APPLIED, seen=seen),
             interval=_POLL,
             host=link.address.host,
         )

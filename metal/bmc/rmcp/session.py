@@ -64,6 +64,7 @@ class Session:
     :param kg: the BMC key, where the BMC has one beside the user's password.
     :param random: source of random bytes; tests pin it.
     :ivar former: sessions that are closed once more when the BMC has answered a login.
+    :ivar unanswered: seconds for which a login with a cipher suite, by its number, got no answer at all.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Session:
         self._privilege = Privilege.ADMINISTRATOR
         self._wire: UdpWire | None = None
         self.former: list[FormerSession] = []
+        self.unanswered: dict[int, float] = {}
 
     def __repr__(self) -> str:
         return f"Session({self._address.host}, {self._address.address} port {self._address.port})"
@@ -159,6 +161,7 @@ class Session:
             wait = _RAKP_WAIT[attempt % len(_RAKP_WAIT)]
             attempt += 1
             title = f"login {attempt}, suite {suites[0].number}"
+            began = self._run.clock()
             try:
                 self._attempt(suites[0], limit, wait, _SUITE_WAIT if len(suites) > 1 else None)
                 self._set_privilege(limit)
@@ -168,6 +171,8 @@ class Session:
                 self._tried.append(f"{title}: {error}")
                 self._end()
                 if error.before_suite:
+                    suite = suites[0].number
+                    self.unanswered[suite] = self.unanswered.get(suite, 0.0) + self._run.clock() - began
                     suites.append(suites.pop(0))
             except LoginRefused as error:
                 self._tried.append(f"{title}: {error}")
@@ -192,7 +197,7 @@ class Session:
         raise failure(
             self._address,
             BmcFault.TIMEOUT,
-            f"no login within {limit.seconds:.0f} s",
+            f"no login within {limit}",
             tried=self._tried,
             seen=self._tried[-1] if self._tried else "nothing was sent; the deadline had passed",
         )

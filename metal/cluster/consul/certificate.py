@@ -221,8 +221,8 @@ def _await_health(api: ConsulApi, wish: MemberWish, deadline: Deadline) -> None:
         f"the Consul servers of {wish.cluster} are healthy with what they trust now",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step=f"look at `journalctl -u {paths.UNIT}` on the servers, then run again; it goes on from here",
         ),

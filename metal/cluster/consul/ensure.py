@@ -297,9 +297,9 @@ class _Ensuring:
         return turn("consul", self.wish.cluster, host=self.wish.host, deadline=self.site.run.deadline(seconds))
 
     def _wait(self, what: str, probe: Callable[[], T | Pending], deadline: Deadline) -> T:
-        def fail(what: str, seen: str) -> ClusterError:
+        def fail(late: str, seen: str) -> ClusterError:
             return ClusterError(
-                f"not within {deadline.seconds:.0f} s: {what}",
+                late,
                 seen=seen,
                 next_step=f"look at `journalctl -u {paths.UNIT}` there and on the servers, then run again",
             )

@@ -71,9 +71,9 @@ def external_api(site: Site, wish: MemberWish, *, without: str = "", deadline: D
                 said.append(f"{name or external.api}: {error.seen or error.what}")
         return Pending("; ".join(said) or "no host is known that could reach it")
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"the Consul at {external.api} cannot be used",
+            f"the Consul at {external.api} cannot be used, within {deadline}",
             seen=seen,
             next_step=f"bring it back, or correct clusters.{wish.cluster}.consul.external",
         )

@@ -53,9 +53,9 @@ def wait_formed(site: Site, cluster: str) -> FormedReport:
             keep_quorum(api, len(servers))
         return FormedReport(cluster, tuple(sorted(voters.all)))
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"the Consul cluster {cluster} was not formed within {deadline.seconds:.0f} s",
+            late,
             tried=[f"autopilot health of {', '.join(sorted(wanted))}"],
             seen=seen,
             next_step="look at the errors of its servers, and at `journalctl -u consul` there; then run again",

@@ -42,8 +42,8 @@ def rotate_gossip(api: ConsulApi, key: str, *, host: str, deadline: Deadline) ->
         "every member of Consul has the new gossip key and no other",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="see `consul keyring -list` and `consul members` on a server, then run again; both keys work",
         ),

@@ -57,9 +57,9 @@ def ensure_guest(site: Site, wish: MemberWish) -> MemberReport:
             seen = _see(api, wish, place)
         return place if seen.registered and seen.listed else Pending("its service or its line is not there yet")
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+            late,
             seen=seen,
             next_step=f"see what that Consul says of {wish.host}, and what its token may write: keys under "
             f"{paths.NODE_PREFIX} and metalswarm/, sessions, nodes, and the service {paths.SWARM_SERVICE}",

@@ -65,9 +65,9 @@ def living_api(site: Site, wish: MemberWish, *, without: str = "", deadline: Dea
         host, said = _ask(site, wish, without, deadline)
         return host if host is not None else Pending("; ".join(said) or "the cluster has no other server to ask")
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"no server of the Consul cluster {wish.cluster} knows a leader",
+            f"no server of the Consul cluster {wish.cluster} knows a leader, within {deadline}",
             seen=seen,
             next_step="bring the servers back (`systemctl status consul` there); "
             "with the majority lost, see Consul's outage recovery",

@@ -35,8 +35,8 @@ def reload_agent(ssh: Ssh, keys: AgentKeys, *, deadline: Deadline) -> None:
         "the agent takes its secrets from its files",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step=f"look at `journalctl -u {paths.UNIT}` there and on the servers, then run again",
         ),

@@ -196,9 +196,9 @@ def _clear(site: Site, ssh: Ssh) -> None:
 
 
 def _wait(what: str, probe: Callable[[], bool | Pending], wish: MemberWish, deadline: Deadline) -> None:
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+            late,
             seen=seen,
             next_step="see `consul members` and `consul operator raft list-peers` on a server, then run again",
         )

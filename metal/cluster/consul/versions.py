@@ -41,8 +41,8 @@ def await_servers(site: Site, wish: MemberWish) -> None:
         f"the Consul servers run {wish.artifact.version}",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="see what the servers wait for, then run again",
         ),

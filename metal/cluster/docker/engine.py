@@ -216,8 +216,8 @@ def _answering(ssh: Ssh, deadline: Deadline) -> str:
         "the engine answers over its socket",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: EngineSilent(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: EngineSilent(
+            late,
             host=ssh.access.host,
             seen=seen,
             next_step="look at `journalctl -u docker` on the host",

@@ -41,7 +41,7 @@ def carried(site: Site, ssh: Ssh, wish: EngineWish) -> Iterator[None]:
             f"the swarm {wish.authority} can do without {wish.host} for a moment",
             lambda: _spare(ssh),
             deadline=deadline,
-            fail=_failing(deadlines.swarm, "bring the other managers back first, then run again"),
+            fail=_failing("bring the other managers back first, then run again"),
             host=wish.host,
         )
         yield
@@ -50,7 +50,7 @@ def carried(site: Site, ssh: Ssh, wish: EngineWish) -> Iterator[None]:
             f"{wish.host} is a reachable manager again",
             lambda: _back(ssh),
             deadline=deadline,
-            fail=_failing(deadlines.swarm, "look at `journalctl -u docker` there and on the other managers"),
+            fail=_failing("look at `journalctl -u docker` there and on the other managers"),
             host=wish.host,
         )
 
@@ -95,8 +95,8 @@ def _swarm(info: Mapping[str, Any]) -> Mapping[str, Any]:
     return info.get("Swarm") or {}
 
 
-def _failing(seconds: float, next_step: str) -> Callable[[str, str], MetalError]:
-    def fail(what: str, seen: str) -> MetalError:
-        return ClusterError(f"not within {seconds:.0f} s: {what}", seen=seen, next_step=next_step)
+def _failing(next_step: str) -> Callable[[str, str], MetalError]:
+    def fail(late: str, seen: str) -> MetalError:
+        return ClusterError(late, seen=seen, next_step=next_step)
 
     return fail

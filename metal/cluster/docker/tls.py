@@ -32,8 +32,8 @@ def check_tls(ssh: Ssh, port: int, *, authority: Authority, deadline: Deadline) 
             f"port {port} answers a client with a certificate",
             lambda: _answers(path, trusted),
             deadline=deadline,
-            fail=lambda what, seen: ClusterError(
-                f"not so within {deadline.seconds:.0f} s: {what}",
+            fail=lambda late, seen: ClusterError(
+                late,
                 host=host,
                 tried=[f"GET https://localhost:{port}/_ping from the host itself"],
                 seen=ssh.tunnel_failure(path) or seen,

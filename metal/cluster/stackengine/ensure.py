@@ -89,9 +89,9 @@ def _await_decision(
             return Pending("; ".join([decision.reason, *said]))
         return decision, is_outlived(wish.host, running, ring, recorded=recorded)
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"{what}: not within {deadline.seconds:.0f} s",
+            late,
             seen=seen,
             next_step="bring one of the ring members back; if the ring is lost for good, mark its hosts `lost: true`, "
             f"or delete metalswarm/{wish.cluster}/ring/ in Consul, and run again",
@@ -122,9 +122,9 @@ def _await_registration(
         missing = missing_registrations(wish.host, admin=wish.admin, address=wish.address, own=own, ring=ring)
         return Pending("; ".join(missing)) if missing else version
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+            late,
             seen=seen,
             next_step="look at the controller's log and journal on that host and on a ring member, then run again",
         )

@@ -110,9 +110,9 @@ def wait_formed(site: Site, cluster: str) -> RingReport:
             missing += [f"{name} does not see {other}" for other in wanted if other not in active]
         return Pending("; ".join(missing)) if missing else RingReport(cluster, tuple(wanted))
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"the container managers of {cluster} formed no ring within {deadline.seconds:.0f} s",
+            late,
             tried=[f"the node lists of {', '.join(wanted)}"],
             seen=seen,
             next_step="look at the errors of its nodes, then run again",

@@ -52,8 +52,8 @@ def rekey(site: Site, driver: Driver, wish: ManagerNodeWish, key: str) -> None:
         f"every running container manager of {wish.cluster} accepts the new key",
         accepted,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="make these hosts reachable, or stop what runs there, and run again; the old key still works",
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from metal.cluster.patience import patience
@@ -97,7 +96,7 @@ def _await_permission(site: Site, driver: Driver, wish: ManagerNodeWish, names: 
         f"the ring can do without {wish.host}",
         lambda: _ask_ring(site, driver, wish, names, deadline),
         deadline=deadline,
-        fail=_late(deadline),
+        fail=_late,
         host=wish.host,
     )
 
@@ -124,15 +123,10 @@ def _await_forgotten(
         still = [name for name, nodes in ring.items() if any(node.name == wish.host for node in nodes)]
         return Pending(f"still listed by {', '.join(still)}") if still else True
 
-    wait_until(f"the ring has forgotten {wish.host}", probe, deadline=deadline, fail=_late(deadline), host=wish.host)
+    wait_until(f"the ring has forgotten {wish.host}", probe, deadline=deadline, fail=_late, host=wish.host)
 
 
-def _late(deadline: Deadline) -> Callable[[str, str], ClusterError]:
-    def fail(what: str, seen: str) -> ClusterError:
-        return ClusterError(
-            f"not within {deadline.seconds:.0f} s: {what}",
-            seen=seen,
-            next_step="bring a ring member back (`systemctl status stackengine` there), then run again",
-        )
-
-    return fail
+def _late(late: str, seen: str) -> ClusterError:
+    return ClusterError(
+        late, seen=seen, next_step="bring a ring member back (`systemctl status stackengine` there), then run again"
+    )

@@ -72,8 +72,8 @@ def await_empty(
         "no task runs here any more, and what left runs elsewhere",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: WorkLeft(
-            f"work is still on it after {deadline.seconds:.0f} s (deadlines.drain)",
+        fail=lambda late, seen: WorkLeft(
+            f"work is still on it after {deadline}",
             tried=["set the node's availability to drain"],
             seen=seen,
             next_step="give these services another node they may run on, or remove them; stop the containers; "

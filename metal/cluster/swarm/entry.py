@@ -101,10 +101,10 @@ def await_local(
         local = observe_local(ssh, api)
         return answer(local) or Pending(" ".join(filter(None, (local.state, local.role, local.error))))
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         closed = closed_ports(ssh, managers)
         return ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+            late,
             tried=[f"connect from here: {port}" for port in closed],
             seen=seen,
             next_step="look at `docker info` and `journalctl -u docker` on the host; "

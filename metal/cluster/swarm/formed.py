@@ -66,8 +66,8 @@ def wait_formed(site: Site, cluster: str) -> FormedReport:
         f"the managers of {cluster} form a swarm",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="look at the errors of the managers named here, then run again",
         ),

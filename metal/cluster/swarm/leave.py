@@ -95,8 +95,8 @@ class _Leaver:
             f"has left the swarm of {self.wish.cluster}",
             lambda: self._step(deadline),
             deadline=deadline,
-            fail=lambda what, seen: ClusterError(
-                f"not so within {deadline.seconds:.0f} s: {what}",
+            fail=lambda late, seen: ClusterError(
+                late,
                 seen=seen,
                 next_step="mend what was last seen, then run again; every step looks before it acts",
             ),
@@ -246,7 +246,7 @@ class _Leaver:
             "knows that it is worker",
             probe,
             deadline=deadline,
-            fail=lambda what, seen: ClusterError(f"not so within {deadline.seconds:.0f} s: {what}", seen=seen),
+            fail=lambda late, seen: ClusterError(late, seen=seen),
             host=self.host,
             passing=(EngineSilent, EngineUnready),
         )

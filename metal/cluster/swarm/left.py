@@ -74,8 +74,8 @@ def _await_others(site: Site, wish: NodeWish) -> None:
         f"{host} has left the swarm of {wish.cluster}",
         probe,
         deadline=deadline,
-        fail=lambda awaited, seen: ClusterError(
-            f"not within {deadline.seconds:.0f} s: {awaited}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="see what its own link says, then run again",
         ),

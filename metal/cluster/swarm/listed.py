@@ -93,9 +93,7 @@ def await_node(
         what,
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}", seen=f"{node}: {seen}", next_step=next_step
-        ),
+        fail=lambda late, seen: ClusterError(late, seen=f"{node}: {seen}", next_step=next_step),
         host=host,
         passing=_PASSING,
     )
@@ -117,8 +115,8 @@ def remove(api: DockerApi, node: str, *, deadline: Deadline, host: str) -> None:
         f"node {node} is forgotten",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step=f"run on a manager: docker node rm --force {node}",
         ),
@@ -202,8 +200,8 @@ def _write(
         what,
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="look at `docker node ls` on a manager",
         ),

@@ -78,8 +78,8 @@ class _Member:
                 f"is {self.wish.role} in the swarm of {self.wish.cluster}",
                 lambda: self._step(deadline),
                 deadline=deadline,
-                fail=lambda what, seen: ClusterError(
-                    f"not so within {deadline.seconds:.0f} s: {what}",
+                fail=lambda late, seen: ClusterError(
+                    late,
                     seen=seen,
                     next_step="mend what was last seen, then run again; every step looks before it acts",
                 ),

@@ -74,8 +74,8 @@ def await_failed(site: Site, record: SwarmRecord | None, host: str) -> None:
         "Consul calls it down",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="switch it off, or set lost: true in the inventory if it will never come back",
         ),

@@ -82,8 +82,8 @@ def _spread(site: Site, manager: DockerApi, service: Service) -> None:
         f"{service.name} is spread anew",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step=f"it goes on by itself: see `docker service ps {service.name}`; then run again",
         ),

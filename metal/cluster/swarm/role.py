@@ -47,8 +47,8 @@ def change_role(own: OwnEngine, manager: DockerApi, node: str, role: Role, *, de
         f"{role} for the managers and for its own engine",
         probe,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="look at `docker node ls` on a manager and at `journalctl -u docker` on the host, then run again",
         ),

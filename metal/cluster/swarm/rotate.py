@@ -117,8 +117,8 @@ def _ask(site: Site, cluster: str, what: str, probe: Callable[[DockerApi], Any],
         what,
         look,
         deadline=deadline,
-        fail=lambda what, seen: ClusterError(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: ClusterError(
+            late,
             seen=seen,
             next_step="look at `docker node ls` and `docker swarm ca` on a manager, then run again; "
             "what was rotated is not rotated twice",

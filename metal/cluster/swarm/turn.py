@@ -27,9 +27,9 @@ def turn(owner: str, cluster: str, *, host: str, deadline: Deadline) -> Iterator
     with _guard:
         lock = _turns.setdefault((owner, cluster), threading.Lock())
 
-    def fail(what: str, seen: str) -> ClusterError:
+    def fail(late: str, seen: str) -> ClusterError:
         return ClusterError(
-            f"{what}: not within {deadline.seconds:.0f} s",
+            late,
             seen=seen,
             next_step="look at the errors of the other managers of this cluster, then run again",
         )

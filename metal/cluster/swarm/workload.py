@@ -35,8 +35,8 @@ def await_whole(
         what,
         probe,
         deadline=deadline,
-        fail=lambda what, seen: WorkLeft(
-            f"not so within {deadline.seconds:.0f} s: {what}",
+        fail=lambda late, seen: WorkLeft(
+            late,
             seen=seen,
             next_step="look at `docker service ps` of these services: they need nodes that they may run on; "
             "then run again",

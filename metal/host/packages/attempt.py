@@ -42,7 +42,7 @@ def attempt(ssh: Ssh, what: str, script: str, *args: str, deadline: Deadline) ->
             f"not so: {what}",
             fault=HostFault.COMMAND,
             host=ssh.access.host,
-            tried=[f"the host's package manager, for up to {deadline.seconds:.0f} s"],
+            tried=[f"the host's package manager, for up to {deadline}"],
             seen=seen,
             next_step="run the package manager by hand on the host to see more, repair its cause, run again",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
@@ -131,7 +132,9 @@ class Packages(ABC):
             "the first boot's set-up ends",
             lambda: first_boot_ended(self.ssh),
             deadline=deadline,
-            fail=lambda what, seen: self._busy(what, seen, "look at `cloud-init status --long` on the host"),
+            fail=lambda late, seen: self._busy(
+                late, ("cloud-init status",), seen, "look at `cloud-init status --long` on the host"
+            ),
             interval=2,
             host=host,
         )
@@ -139,7 +142,9 @@ class Packages(ABC):
             "the package manager is free",
             locks,
             deadline=deadline,
-            fail=lambda what, seen: self._busy(what, seen, "let that process finish, or end it on the host"),
+            fail=lambda late, seen: self._busy(
+                late, self.locks, seen, "let that process finish, or end it on the host"
+            ),
             interval=2,
             host=host,
         )
@@ -172,12 +177,12 @@ class Packages(ABC):
     def repair(self, deadline: Deadline) -> None:
         """Finish what an interrupted installation left half done."""
 
-    def _busy(self, what: str, seen: str, cure: str) -> HostError:
+    def _busy(self, late: str, tried: Sequence[str], seen: str, cure: str) -> HostError:
         return HostError(
-            f"the package manager is busy: {what} did not come true",
+            late,
             fault=HostFault.TIMEOUT,
             host=self.ssh.access.host,
-            tried=["cloud-init status", *self.locks],
+            tried=tried,
             seen=seen,
             next_step=f"{cure}, then run again",
         )

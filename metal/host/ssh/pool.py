@@ -75,10 +75,10 @@ class SshPool:
                 return Pending(failed.seen)
             return Ssh(access, link, self._loop, run)
 
-        def fail(what: str, seen: str) -> MetalError:
+        def fail(late: str, seen: str) -> MetalError:
             if refusals.since is not None:
                 return _refused(access, seen, refusals.count)
-            return _unreachable(access, f"does not answer by SSH within {deadline.seconds:.0f} s", seen, deadline)
+            return _unreachable(access, f"does not answer by SSH within {deadline}", seen, deadline)
 
         return wait_until("SSH answers", probe, deadline=deadline, fail=fail, interval=_RETRY_SECONDS, host=access.host)
 

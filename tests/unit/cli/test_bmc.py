@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -94,9 +95,9 @@ def test_where_another_one_fails_the_rest_go_on(rack):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["n9", "--to", "new"], "not in the inventory"),
+        (["n9", "--to", "new"], "HOST = n9: no such host in the inventory; allowed: n1, n2, n3, n4, n5"),
         (["n3", "--to", "new"], "nobody may dial it: RMA"),
-        (["--rack", "r9", "--to", "new"], "no host in a pool stands in rack 'r9'"),
+        (["--rack", "r9", "--to", "new"], "--rack = r9: no such rack with a host in a pool; allowed: r1, r2"),
         (["--to", "new"], "no host is named"),
         (["n1"], "one of --to PROFILE, --status, --forget"),
         (["n1", "--to", "new", "--status"], "one of --to PROFILE, --status, --forget"),
@@ -113,3 +114,13 @@ def test_a_missing_profile_is_named_with_the_command_that_sets_it(rack):
     assert code == 1
     assert "pulumi config set --secret metalswarm:bmc-newer" in output
     assert rack["n1"].log == []
+
+
+def test_hosts_are_listed_in_the_order_of_their_numbers(rack, tmp_path):
+    fleet = small_fleet(tmp_path)
+    facts = fleet.unmanaged["n5"]
+    late = replace(facts, name="n10", bmc=replace(facts.bmc, host="n10"))
+    chosen = bmc.chosen(replace(fleet, unmanaged={"n10": late, "n5": facts}), (), (), everything=True)
+    assert [each.host for each in chosen] == ["n1", "n2", "n3", "n4", "n5", "n10"]
+    _, output = run("n5", "n2", "n1", "--status")
+    assert [line.split()[0] for line in output.splitlines()] == ["host", "n1", "n2", "n5"]

@@ -1,7 +1,8 @@
-"""What `metalswarm discover` refuses before it asks anybody."""
+"""What `metalswarm discover` refuses before it asks anybody, and its exit code."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from typer.testing import CliRunner
 
 from cli import discover
 from metal import discover as room
+from metal.discover.sight import Found
+from metal.errors import InputError
+from tests.unit.metal.discover.test_write import discovery
 
 
 def test_a_file_in_no_folder_is_refused_before_anything_is_asked(
@@ -16,6 +20,41 @@ def test_a_file_in_no_folder_is_refused_before_anything_is_asked(
 ) -> None:
     monkeypatch.setattr(room, "discover", lambda *given, **named: pytest.fail("it asked"))
     done = CliRunner().invoke(discover.app, ["127.0.0.1", "--write", str(tmp_path / "typo" / "found.yaml")])
-    assert done.exit_code != 0
-    assert "there is no folder" in f"{done.output}{done.exception}"
+    assert isinstance(done.exception, InputError)
+    assert "there is no folder" in str(done.exception)
     assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 1, "--write FILE adds it"),
+        (["--json"], 1, "left to decide, so this ends with 1: 10.9.1.11"),
+        (["--write", "rack1.yaml"], 0, "1 new, written to rack1.yaml"),
+    ],
+)
+def test_the_exit_code_says_whether_something_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = discovery([Found("10.9.1.11", ipmi=True)])
+    monkeypatch.setattr(room, "discover", lambda *given, **named: seen)
+    done = CliRunner().invoke(discover.app, ["10.9.1.11", *arguments])
+    assert (done.exit_code, words in done.stderr) == (code, True), done.output
+    if arguments == ["--json"]:
+        told = json.loads(done.stdout)
+        assert (told["good"], told["left"]) == (False, ["10.9.1.11"])
+
+
+@pytest.mark.parametrize("wrong", ["0.0.0.0/0", "10.9.1.0/33", "10.9.1.40-10.9.1.10"])
+def test_a_range_that_cannot_be_looked_at_is_wrong_input(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "discover", lambda *given, **named: pytest.fail("it asked"))
+    done = CliRunner().invoke(discover.app, [wrong])
+    assert isinstance(done.exception, InputError)
+    assert f"RANGE = {wrong}: " in str(done.exception)
+    assert "allowed: " in str(done.exception)
+
+
+def test_the_help_says_what_the_exit_codes_mean() -> None:
+    told = " ".join(CliRunner().invoke(discover.app, ["--help"]).output.split())
+    assert [code for code in ("with 0 where", "with 1 where", "with 2 where") if code not in told] == []

@@ -77,7 +77,7 @@ def test_a_cluster_that_is_not_there(command: tuple[str, ...]) -> None:
     code, _, error = run(*command)
     assert code == 1
     assert isinstance(error, MetalError)
-    assert "there is no cluster 'green'" in str(error)
+    assert "CLUSTER = green: no such cluster in the settings; allowed: " in str(error)
 
 
 def test_backup_writes_where_the_settings_say_or_where_it_is_told(

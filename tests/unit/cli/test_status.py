@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cli import stack, status
 from metal import site as site_module
 from metal import survey
+from metal.settings.names import natural
 from metal.survey.view import LAYERS, FleetSurvey, HostSurvey, Word
 
 ON, OK, NONE = Word("on", True), Word("ready", True, "debian-12"), Word("-")
@@ -74,4 +75,4 @@ def test_help_asks_nobody_and_loads_no_client(monkeypatch) -> None:
 
 def test_hosts_are_shown_in_the_order_of_their_numbers():
     names = ["n10", "n2", "r1-2", "n1", "r1-10"]
-    assert sorted(names, key=status.natural) == ["n1", "n2", "n10", "r1-2", "r1-10"]
+    assert sorted(names, key=natural) == ["n1", "n2", "n10", "r1-2", "r1-10"]

@@ -12,6 +12,7 @@ from cli.lab import app
 from lab.api import Lab
 from lab.errors import LabError
 from lab.faults.kinds import KINDS
+from lab.host import HostStatus
 
 
 @pytest.fixture
@@ -44,6 +45,35 @@ def test_the_table_names_every_host_and_its_silent_bmc(metalswarm_lab) -> None:
     table = metalswarm_lab("status").stdout
     assert "n2" in table
     assert "127.250.0.2:6230 silent" in table
+
+
+@pytest.mark.parametrize("columns", ["80", None])
+def test_the_table_is_whole_where_there_is_little_room_or_no_terminal(metalswarm_lab, monkeypatch, columns) -> None:
+    rows = [
+        HostStatus("n1", "10.77.0.11", "127.0.2.1:6230", True, True, True, "pxe (lasting)", "install refused", 12, 2),
+        HostStatus(
+            "n2", "10.77.0.12", "127.0.2.2:6230", False, True, False, "default", "", 0, 0, ("silent (struck 3x)",)
+        ),
+    ]
+    monkeypatch.setattr(Lab, "status", lambda lab: rows)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr("cli.lab._NO_TERMINAL", None)
+    shown = metalswarm_lab("status").stdout
+    assert "…" not in shown
+    assert all(len(line) <= int(columns or 160) for line in shown.splitlines())
+    words = ("10.77.0.12", "127.0.2.1:6230", "pxe", "(lasting)", "refused", "unclaimed)", "last start", "installs")
+    assert [word for word in words if word not in shown] == []
+    assert shown.splitlines()[-1] == "n2: fault silent (struck 3x)"
+
+
+def test_a_fault_that_nobody_counts_says_so(metalswarm_lab) -> None:
+    metalswarm_lab("fault", "n1", "clock-skew", "--for", "60")
+    metalswarm_lab("fault", "n1", "wrong-password")
+    assert metalswarm_lab("status").stdout.splitlines()[-2:] == [
+        "n1: fault clock-skew (in force until cleared, strikes are not counted)",
+        "n1: fault wrong-password (struck 0x)",
+    ]
 
 
 def test_power_without_a_lab_says_what_to_do(metalswarm_lab) -> None:
@@ -79,7 +109,7 @@ def test_bmcs_speak_redfish_where_a_port_is_given(metalswarm_lab, monkeypatch) -
 
 def test_faults_are_armed_listed_and_cleared_on_a_host_that_is_off(metalswarm_lab) -> None:
     armed = metalswarm_lab("fault", "n1", "network-boot-ignored", "--count", "2")
-    assert "n1: armed network-boot-ignored (2 left)" in armed.output
+    assert "n1: armed network-boot-ignored (struck 0x, 2 left)" in armed.output
     metalswarm_lab("fault", "n1", "udp-loss", "--chance", "0.5", "--for", "600")
     (row, other) = json.loads(metalswarm_lab("status", "--json").stdout)
     assert [text.partition(" ")[0] for text in row["faults"]] == ["network-boot-ignored", "udp-loss"]

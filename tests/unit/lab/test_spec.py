@@ -11,6 +11,7 @@ import pytest
 from lab.api import Lab
 from lab.errors import LabError
 from lab.spec import LabSpec
+from metal.errors import InputError
 
 
 def test_the_standard_lab_has_the_documented_addresses() -> None:
@@ -73,7 +74,7 @@ def test_a_description_survives_json() -> None:
 
 
 def test_an_unknown_host_is_named() -> None:
-    with pytest.raises(LabError, match="n7"):
+    with pytest.raises(InputError, match="n7"):
         LabSpec().machine("n7")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
+import pickle
 import threading
 from dataclasses import dataclass, field
 
 import pytest
 
 from metal.errors import HostError, HostFault, MetalError
-from metal.waiting import Pending, Run, wait_until
+from metal.settings.fleet import Deadlines
+from metal.waiting import Limit, Pending, Run, wait_until
 
 
 @dataclass
@@ -74,3 +77,42 @@ def test_a_look_tells_nothing_of_itself_and_ends_with_its_wait() -> None:
     assert hands.lines == []
     assert wait.look(60).seconds == wait.remaining < 20
     assert look.run.cancel is wait.run.cancel
+
+
+LIMITS = Deadlines(ready=20, ssh=30, boot=60)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (LIMITS.ready, "20 s (deadlines.ready)"),
+        (LIMITS.boot + LIMITS.ssh, "90 s (deadlines.boot + deadlines.ssh)"),
+        (LIMITS.ready * 3, "60 s (3 x deadlines.ready)"),
+        (2 * (LIMITS.boot + LIMITS.ssh), "180 s (2 x (deadlines.boot + deadlines.ssh))"),
+        (LIMITS.ready * 1, "20 s (deadlines.ready)"),
+        (LIMITS.ready + 2.0, "22 s"),
+        (4.5, "4.5 s"),
+    ],
+)
+def test_a_wait_that_runs_out_says_what_for_how_long_and_by_which_setting(seconds: float, words: str) -> None:
+    deadline = _Hands().run().deadline(seconds)
+    with pytest.raises(HostError) as caught:
+        wait_until("SSH answers", lambda: Pending("refused"), deadline=deadline, fail=_fail, host="n1")
+    assert str(caught.value) == f"n1: not within {words}: SSH answers\n  last seen: refused"
+
+
+def test_a_shorter_limit_within_a_deadline_goes_by_its_own_name_or_is_what_is_left() -> None:
+    hands = _Hands()
+    whole = hands.run().deadline(LIMITS.ready)
+    assert str(whole.within(LIMITS.boot)) == "20 s (deadlines.ready)"
+    assert str(whole.within(5)) == "5 s"
+    assert str(whole.within(Limit(5, "deadlines.bmc"))) == "5 s (deadlines.bmc)"
+    hands.now += 8
+    assert str(whole.within(60)) == "12 s (rest of deadlines.ready)"
+    assert str(whole.within(60).look(60)) == "12 s (rest of deadlines.ready)"
+
+
+def test_a_limit_is_a_number_like_any_other() -> None:
+    again = pickle.loads(pickle.dumps(LIMITS))
+    assert (again, again.ready.setting) == (LIMITS, "deadlines.ready")
+    assert (LIMITS.ready, LIMITS.ready / 2, json.dumps(LIMITS.ready)) == (20, 10, "20.0")

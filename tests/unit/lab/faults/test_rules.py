@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from lab.errors import LabError
-from lab.faults.armed import arm
+from lab.faults.armed import arm, armed
 from lab.faults.book import read_faults, spent, write_faults
 from lab.faults.kinds import KINDS, kind_named
 from lab.faults.live import KeptFaults, LiveFaults
 from lab.faults.rule import Action, Fault, Rule
+from metal.errors import InputError
 
 
 @dataclass
@@ -101,7 +102,7 @@ def test_every_kind_comes_back_from_its_data(kind, tmp_path: Path) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_is_allowed(kind: str, how: dict, words: str) -> None:
-    with pytest.raises(LabError, match=words):
+    with pytest.raises((LabError, InputError), match=words):
         kind_named(kind).rules(**how)
 
 
@@ -119,6 +120,20 @@ def test_faults_in_a_file_change_while_they_are_played_and_counts_outlast_the_pl
     assert fired(again, "boot", 2) == [True, False]
     write_faults(path, [])
     assert not again.pick("boot")
+
+
+def test_a_wrong_password_strikes_at_each_login_and_tells_the_lock_apart(tmp_path: Path) -> None:
+    """Both last, so that no rule of it is ever used up: what is counted is what a login met."""
+    host = SimpleNamespace(faults=tmp_path / "faults.json", spent_faults=(tmp_path / "bmc.json", tmp_path / "none"))
+    arm(host, "wrong-password")  # type: ignore[arg-type]
+    player = KeptFaults(host.faults, host.spent_faults[0])
+    for _ in range(3):
+        assert player.strike("password", Action.OTHER_PASSWORD)
+    assert player.strike("bad login", Action.LOCK)
+    assert not player.strike("password", Action.LOCK)
+    assert [str(fault) for fault in armed(host)] == [  # type: ignore[arg-type]
+        "wrong-password (struck 3x, locked the account 1x)"
+    ]
 
 
 @pytest.mark.parametrize("wrong", [{"seconds": float("nan")}, {"seconds": float("inf")}, {"chance": float("nan")}])

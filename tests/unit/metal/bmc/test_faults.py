@@ -185,6 +185,7 @@ def test_a_wrong_password_is_tried_once_a_run_and_locks_no_account(start):
         assert "not tried again" in again.what
         assert (again.seen, again.tried) == (first.seen, first.tried)
     wait_for("the BMC has counted it", lambda: responder.bad_logins == 1)
+    assert responder.faults.fired() == {1: 1}
     assert [kind for kind, _ in responder.log].count(RAKP1) == 1
     assert PASSWORD not in str(again)
     responder.faults.set()
@@ -198,6 +199,7 @@ def test_an_account_that_others_have_locked_is_named_as_possible(start):
     for run in range(1, 4):
         assert refused(responder, make_pool("not-the-password")).fault is BmcFault.AUTH
         wait_for("the BMC has counted it", lambda run=run: responder.bad_logins == run)
+    wait_for("the lock has struck", lambda: responder.faults.fired() == {1: 1})
     locked = refused(responder, make_pool())
     assert locked.fault is BmcFault.AUTH
     assert "may have locked the account" in locked.next_step

@@ -45,7 +45,7 @@ def test_an_install_on_the_way_to_off_is_remembered_as_nothing_else_can_tell(sit
 
 def test_an_install_on_the_way_to_off_that_does_not_come_up_is_an_error(site, machine, ledger) -> None:
     machine.power, machine.disk, machine.device, machine.obeys_pxe = Power.ON, marker(), PXE_ONCE, False
-    with pytest.raises(HostError, match="did not come up") as caught:
+    with pytest.raises(HostError, match="the freshly installed system answers") as caught:
         reach_power(site, wish(power=PowerWish.OFF), ledger)
     assert caught.value.fault is HostFault.TIMEOUT
     assert "the old life g1" in str(caught.value)

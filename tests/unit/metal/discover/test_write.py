@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from metal.discover import Discovery, write_down
+from metal.discover import Discovery, left, write_down
 from metal.discover.discover import known_hosts
 from metal.discover.entries import HOLD, Scheme, name_of, placeholder
 from metal.discover.match import Known, match
@@ -114,8 +114,8 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     write_down(discovery(found), to=file, profile="dell")
     before = file.read_bytes()
     again = discovery(found, known_in(file))
-    assert again.good
     written = write_down(again, to=file, inventories=[file], profile="dell", update=True)
+    assert left(again, written, to=file) == ()
     assert (written.texts, file.read_bytes()) == ({}, before)
 
 

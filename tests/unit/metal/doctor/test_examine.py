@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.bmc.responder import Responder, Temper
+from lab.faults.kinds import kind_named
 from lab.redfish.certificate import make_certificate
 from lab.redfish.responder import Responder as RedfishResponder
 from metal.bmc.passwords.record import Change, Phase, Records, spell
@@ -105,8 +106,8 @@ class Rack:
         change = Change(spell(bmc), before, after, phase, since="2027-01-01T00:00:00+00:00")
         Records(self.folder / ".metalswarm" / "ledger" / "doctor.tests" / "bmc").write(bmc, change)
 
-    def examine(self, *names: str, run: Run | None = None, **how: object) -> dict[str, Examination]:
-        deadlines = Deadlines(bmc=4)
+    def examine(self, *names: str, run: Run | None = None, seconds: float = 4, **how: object) -> dict[str, Examination]:
+        deadlines = Deadlines(bmc=seconds)
         fleet = Fleet(
             "doctor/tests", self.hosts, {}, self.limits, deadlines, ReadyFloors(), DockerWish(), None, self.unmanaged
         )
@@ -313,6 +314,15 @@ def test_one_cipher_suite_is_enough(rack: Rack, suite: int) -> None:
     found = rack.examine()["n1"]
     assert found.good, found.findings
     assert (found.words["suites"].state, found.words["suites"].detail) == (str(suite), f"lists {suite}")
+
+
+def test_a_cipher_suite_that_gets_no_answer_is_told_apart_from_a_slow_bmc(rack: Rack) -> None:
+    rack.add("n1").faults.set(*kind_named("suite-17-silent").rules())
+    found = rack.examine(seconds=60)["n1"]
+    (finding,) = found.findings
+    assert finding.code == "suite-silent"
+    assert "waits 4.5 s" in finding.what or "waits 4.6 s" in finding.what
+    assert (found.words["session"].good, found.words["suites"].state) == (True, "17")
 
 
 @pytest.mark.demand("U11")

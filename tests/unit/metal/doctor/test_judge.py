@@ -23,7 +23,7 @@ ADDRESS = BmcAddress("n1", "10.9.1.11", 623, BmcProtocol.IPMI, "dell")
 DOOR = AuthCapabilities(ipmi2=True, anonymous=False, null_user=False, no_authentication=False, channel_key=False)
 IDENTITY = BmcIdentity("Dell", "0x0100", "4.40")
 NO_OVERRIDE = BootDevice(BootTarget.DEFAULT)
-SSH = SshSight(0.21, "debian-12", skew=Skew(-0.01, 0.004), lock="")
+SSH = SshSight(0.21, "debian-12", skew=Skew(-0.01, 0.004), lock="", read_only=())
 
 
 def refused(fault: BmcFault, what: str, **seen: str) -> Trouble:
@@ -102,6 +102,18 @@ CASES: dict[str, tuple[Machine, HostSight]] = {
             SSH,
         ),
     ),
+    "suite-silent": (
+        N1,
+        HostSight(
+            sight(
+                logins=(
+                    Login(17, 4.71, "administrator", unanswered={3: 4.5}),
+                    Login(3, trouble=refused(BmcFault.TIMEOUT, "no login within 4.5 s")),
+                )
+            ),
+            SSH,
+        ),
+    ),
     "flags-not-kept": (
         N1,
         HostSight(
@@ -136,6 +148,7 @@ CASES: dict[str, tuple[Machine, HostSight]] = {
                 "debian-12",
                 skew=Skew(61.2, 0.01),
                 lock="pid 812 (apt-get upgrade) holds /var/lib/dpkg/lock-frontend",
+                read_only=("/etc", "/var"),
                 mismatch=Trouble(
                     "another machine answers at this address: serial B, inventory A", "correct the inventory"
                 ),

@@ -43,6 +43,8 @@ def test_ready(hosts) -> None:
     assert ready_word(hosts["n1"], ReadySeen(None, "unreachable", "no answer")) == Word(
         "unreachable", False, "no answer"
     )
+    in_lines = ReadySeen(None, "refused", "another host key\n  next: compare it")
+    assert ready_word(hosts["n1"], in_lines).detail == "another host key next: compare it"
     assert ready_word(hosts["n1"], None) == NOT_ASKED
     assert hosts["n4"].power is PowerWish.OFF
     assert ready_word(hosts["n4"], ReadySeen(REPORT, "ready")) == NOT_ASKED

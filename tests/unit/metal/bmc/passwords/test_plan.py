@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from metal.bmc.passwords.plan import begun, candidates, concluded, next_login, profile_now, standing
+from metal.bmc.passwords.plan import begun, candidates, concluded, next_login, profile_now, standing, tried_so_far
 from metal.plan.verdict import Refuse
 
 CUT = begun("10.9.0.1 port 623", "a", "b", "")
@@ -59,3 +59,23 @@ def test_a_standing_in_words():
     cut = standing("n1", "a", CUT)
     assert cut.works == ("a", "b")
     assert cut.todo == "cut short: metalswarm bmc password n1 --to b"
+
+
+@pytest.mark.parametrize(
+    ("tried", "refused", "todo", "seen"),
+    [
+        ((), (), "cut short: metalswarm bmc password n1 --to b", "no login was tried"),
+        (("b",), (), "cut short: metalswarm bmc password n1 --to b", "that of 'b' got no answer that was heard"),
+        (
+            ("b", "a"),
+            ("b",),
+            "cut short, both were tried without a yes: metalswarm bmc password n1 --to b --again",
+            "that of 'b' was refused; that of 'a' got no answer that was heard",
+        ),
+    ],
+)
+def test_a_change_that_was_cut_short_says_what_was_tried_and_when_it_takes_again(tried, refused, todo, seen):
+    change = replace(CUT, tried=tried, refused=refused)
+    assert standing("n1", "a", change).todo == todo
+    assert seen in tried_so_far(change)
+    assert ("no login was tried" in tried_so_far(change)) == (not tried)
