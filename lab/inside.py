@@ -6,6 +6,7 @@ import subprocess
 
 from lab.errors import LabError
 from lab.spec import HostSpec, LabSpec
+from metal.waiting import Pending, Run, wait_until
 
 __all__ = ["run_inside"]
 
@@ -18,6 +19,8 @@ _OPTIONS = (
     "ConnectTimeout=5",
 )
 _SECONDS = 60
+_CONNECT = 20.0
+_SSH_FAILED = 255
 
 
 def run_inside(lab: LabSpec, host: HostSpec, script: str) -> str:
@@ -25,9 +28,35 @@ def run_inside(lab: LabSpec, host: HostSpec, script: str) -> str:
 
     :raises LabError: the host does not answer, or the script failed.
     """
+
+    def probe() -> subprocess.CompletedProcess[str] | Pending:
+        done = _run(lab, host, script)
+        # A server that begins anew, with another key for one, refuses connections for a moment. Nothing was run then.
+        refused = done.returncode == _SSH_FAILED and "connect to host" in done.stderr
+        return Pending(_last_words(done)) if refused else done
+
+    done = wait_until(
+        "its system takes a connection",
+        probe,
+        deadline=Run().deadline(_CONNECT),
+        fail=lambda late, seen: LabError(late, host=host.name, tried=[f"ssh root@{host.address}"], seen=seen),
+        interval=0.2,
+        host=host.name,
+    )
+    if done.returncode:
+        raise LabError(
+            f"a script in its system failed with status {done.returncode}",
+            host=host.name,
+            tried=[f"ssh root@{host.address}"],
+            seen=_last_words(done),
+        )
+    return done.stdout
+
+
+def _run(lab: LabSpec, host: HostSpec, script: str) -> subprocess.CompletedProcess[str]:
     options = [f"-o{option}" for option in _OPTIONS]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["ssh", "-F", "none", "-i", str(lab.key), *options, f"root@{host.address}", "sh", "-s"],
             input=script,
             capture_output=True,
@@ -37,11 +66,7 @@ def run_inside(lab: LabSpec, host: HostSpec, script: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise LabError(f"its system did not answer within {_SECONDS} s", host=host.name) from None
-    if done.returncode:
-        raise LabError(
-            f"a script in its system failed with status {done.returncode}",
-            host=host.name,
-            tried=[f"ssh root@{host.address}"],
-            seen=" / ".join((done.stderr or done.stdout).splitlines()[-3:]),
-        )
-    return done.stdout
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    return " / ".join((done.stderr or done.stdout).splitlines()[-3:])
