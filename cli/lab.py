@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,46 +16,92 @@ from rich.table import Table
 
 from lab.api import Lab, Part
 from lab.bmc.client import PowerAct
+from lab.errors import LabError
 from lab.faults.kinds import KINDS
 from lab.host import HostStatus
 from lab.install import install as install_packages
 from lab.spec import LabSpec
+from lab.standing import read_standing, refuse_another, standing_names
 from metal.waiting import Run
 
-app = typer.Typer(no_args_is_help=True, help="Virtual metal: powered-off hosts with real BMCs on this machine.")
+app = typer.Typer(no_args_is_help=True)
 
 _STANDARD = LabSpec()
 # Columns of what goes into a file or a pipe.
 _NO_TERMINAL = 160
 _Only = Annotated[list[Part] | None, typer.Option("--only", help="Only this part; may be given several times.")]
 _Host = Annotated[str, typer.Argument(help="n1, n2, ...")]
+_MAKING = "Of a lab to make (up)"
 
 
-@app.callback()
+@dataclass(frozen=True)
+class _Asked:
+    """What the options say of a lab: of one to make, or of one that stands as it was made.
+
+    :ivar given: the options that were given, as fields of a lab's description.
+    """
+
+    directory: Path
+    given: dict[str, Any]
+
+    def to_make(self) -> LabSpec:
+        """Standard where no option says otherwise."""
+        return LabSpec(directory=self.directory, **self.given)
+
+    def stands(self) -> LabSpec | None:
+        """The lab of that name as it was made.
+
+        :raises LabError: when it was made with other options.
+        """
+        found = read_standing(self.directory)
+        if found:
+            asked = replace(found, **self.given)
+            refuse_another(found, asked, next_step="leave these options out, or take it down first")
+        return found
+
+    def others(self) -> str:
+        """Which labs stand beside it."""
+        folder = self.directory.parent
+        return f"labs in {folder}: " + (", ".join(standing_names(folder)) or "none")
+
+
+@app.callback(
+    help="""Virtual metal: powered-off hosts with real BMCs on this machine.
+
+Labs live side by side, each with a name, a subnet and BMC addresses of its own. `up` makes one as the options say. """
+    """Every other command goes by what that lab was made with, so --name alone is enough; without it, it is the """
+    """lab of the demo."""
+)
 def lab(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="Names its interface and namespace.")] = _STANDARD.name,
-    hosts: Annotated[int, typer.Option(help="Number of machines.")] = _STANDARD.hosts,
+    name: Annotated[str, typer.Option(help="Which lab; also names its interface and namespace.")] = _STANDARD.name,
+    hosts: Annotated[int, typer.Option(help="Number of machines.", rich_help_panel=_MAKING)] = _STANDARD.hosts,
     subnet: Annotated[
-        IPv4Network, typer.Option(parser=IPv4Network, metavar="CIDR", help="Of the hosts; .1 is the mirror.")
+        IPv4Network,
+        typer.Option(
+            parser=IPv4Network, metavar="CIDR", help="Of the hosts; .1 is the mirror.", rich_help_panel=_MAKING
+        ),
     ] = _STANDARD.subnet,
     bmc_base: Annotated[
-        IPv4Address, typer.Option(parser=IPv4Address, metavar="ADDRESS", help="BMC of host i is at this plus i.")
+        IPv4Address,
+        typer.Option(
+            parser=IPv4Address, metavar="ADDRESS", help="BMC of host i is at this plus i.", rich_help_panel=_MAKING
+        ),
     ] = _STANDARD.bmc_base,
     redfish_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="TCP port at which each BMC speaks Redfish too; 0 for none.")
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="TCP port at which each BMC speaks Redfish too; 0 for none.",
+            rich_help_panel=_MAKING,
+        ),
     ] = _STANDARD.redfish_port,
     directory: Annotated[Path | None, typer.Option(help="The lab's state.", show_default=".metalswarm/<name>")] = None,
 ) -> None:
-    """Describe the lab; without options it is the one of the dev stack."""
-    context.obj = LabSpec(
-        name=name,
-        hosts=hosts,
-        subnet=subnet,
-        bmc_base=bmc_base,
-        redfish_port=redfish_port,
-        directory=(directory or _STANDARD.directory.with_name(name)).absolute(),
-    )
+    folder = (directory or _STANDARD.directory.with_name(name)).absolute()
+    described = {"name": name, "hosts": hosts, "subnet": subnet, "bmc_base": bmc_base, "redfish_port": redfish_port}
+    context.obj = _Asked(folder, {key: value for key, value in described.items() if _was_given(context, key)})
 
 
 @app.command()
@@ -66,7 +113,8 @@ def install() -> None:
 @app.command()
 def up(context: typer.Context, only: _Only = None) -> None:
     """Bring the lab up, all hosts off at first; run again it repairs what is missing."""
-    the_lab = _lab(context)
+    asked: _Asked = context.obj
+    the_lab = _run(asked.to_make())
     changed = the_lab.up(only or tuple(Part))
     _tell(f"lab {the_lab.spec.name}: " + (f"up, made {', '.join(changed)}" if changed else "was up, nothing changed"))
 
@@ -78,9 +126,13 @@ def down(
     keep: Annotated[bool, typer.Option("--keep", help="Leave disks and keys for the next up.")] = False,
 ) -> None:
     """Take the lab down: no process, mount, namespace or link stays."""
-    the_lab = _lab(context)
+    asked: _Asked = context.obj
+    stands = asked.stands()
+    # Also without a description: a `down` that was killed may have taken it first.
+    the_lab = _run(stands or asked.to_make())
     changed = the_lab.down(only or tuple(Part), keep=keep)
-    _tell(f"lab {the_lab.spec.name}: " + (f"removed {', '.join(changed)}" if changed else "nothing was up"))
+    nothing = "nothing was up" if stands else f"no such lab; {asked.others()}"
+    _tell(f"lab {the_lab.spec.name}: " + (f"removed {', '.join(changed)}" if changed else nothing))
 
 
 @app.command()
@@ -194,7 +246,27 @@ def reset_counter(context: typer.Context, host: _Host) -> None:
 
 
 def _lab(context: typer.Context) -> Lab:
-    spec: LabSpec = context.obj
+    """The lab that stands.
+
+    :raises LabError: when none of that name does, or one that was made with other options.
+    """
+    asked: _Asked = context.obj
+    stands = asked.stands()
+    if stands is None:
+        raise LabError(
+            f"no lab stands in {asked.directory}",
+            seen=asked.others(),
+            next_step="name one that stands with --name, or make this one with `metalswarm lab up`",
+        )
+    return _run(stands)
+
+
+def _was_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _run(spec: LabSpec) -> Lab:
     return Lab.from_spec(spec, run=Run(progress=_tell))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -14,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from lab.bmc.login import BmcLogin, ensure_login
-from lab.bmc.module import ensure_module
+from lab.bmc.module import ensure_modules
 from lab.bmc.service import ensure_bmc
 from lab.cache import locked
 from lab.errors import LabError
@@ -30,6 +29,7 @@ from lab.network import ensure_network, remove_network
 from lab.process import running
 from lab.redfish.service import certificate_of, ensure_redfish
 from lab.spec import LabSpec
+from lab.standing import keep_standing, lab_file, read_standing, refuse_another
 from metal.waiting import Run
 
 __all__ = ["Lab", "Part"]
@@ -120,7 +120,7 @@ class Lab:
                 self._end_strays()
                 remove_cgroups(self.spec.cgroup)
                 restore_limits(self.spec.name)
-                if not keep and self._spec_file.exists():
+                if not keep and lab_file(self.spec.directory).exists():
                     shutil.rmtree(self.spec.directory)
                 if not self.spec.directory.exists():
                     self._lock.unlink()
@@ -140,13 +140,13 @@ class Lab:
             return ensure_mirror(self.spec, self._run, deadline=deadline)
         ensure_key(self.spec.key, f"metalswarm-{self.spec.name}")
         image = ensure_image(self.spec.cache, self._run)
-        module = ensure_module(self.spec.cache)
+        modules = ensure_modules(self.spec.cache)
         ensure_limits(self.spec.name)
         login = self.bmc_login
         started = False
         for host in self.spec.machines:
             prepare_machine(self.spec, host, image)
-            started |= ensure_bmc(host, login, module, deadline=deadline)
+            started |= ensure_bmc(host, login, modules, deadline=deadline)
             if host.redfish_port:
                 started |= ensure_redfish(host, login, deadline=deadline)
         return started
@@ -171,10 +171,6 @@ class Lab:
             process.signal(signal.SIGKILL)
 
     @property
-    def _spec_file(self) -> Path:
-        return self.spec.directory / "lab.json"
-
-    @property
     def _lock(self) -> Path:
         return self.spec.directory.with_name(self.spec.directory.name + ".lock")
 
@@ -189,15 +185,11 @@ class Lab:
             raise LabError(f"Debian packages are missing: {' '.join(lacking)}", next_step="metalswarm lab install")
 
     def _settle_spec(self) -> None:
-        wanted = json.dumps(self.spec.to_dict(), indent=2) + "\n"
-        if self._spec_file.exists() and self._spec_file.read_text() != wanted:
-            raise LabError(
-                f"another lab stands in {self.spec.directory}",
-                seen=self._spec_file.read_text().replace("\n", " "),
-                next_step="take it down first",
-            )
-        self._spec_file.parent.mkdir(parents=True, exist_ok=True)
-        self._spec_file.write_text(wanted)
+        stands = read_standing(self.spec.directory)
+        if stands:
+            refuse_another(stands, self.spec, next_step="describe it as it was made, or take it down first")
+        else:
+            keep_standing(self.spec)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

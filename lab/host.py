@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from lab.bmc.client import PowerAct, ipmitool, power, power_is_on
 from lab.bmc.flags import boot_clock, read_flags
 from lab.bmc.login import BmcLogin, read_login
-from lab.bmc.module import ensure_module
+from lab.bmc.module import ensure_modules
 from lab.bmc.service import answers, bmc_daemon, ensure_bmc
 from lab.errors import LabError
 from lab.faults.armed import ArmedFault, arm, armed, disarm
@@ -92,7 +92,7 @@ class LabHost:
 
     def plug(self) -> bool:
         """Start the BMC, with each protocol that it speaks."""
-        started = ensure_bmc(self.spec, self._login, ensure_module(self._lab.cache), deadline=self._deadline)
+        started = ensure_bmc(self.spec, self._login, ensure_modules(self._lab.cache), deadline=self._deadline)
         if self.spec.redfish_port:
             started |= ensure_redfish(self.spec, self._login, deadline=self._deadline)
         return started

@@ -47,7 +47,6 @@ class Commands:
     :param more: further commands, by netfn and number.
     :ivar executed: chassis controls carried out, by number, in order.
     :ivar options: boot options as they were set, by number, without the boot flags.
-    :ivar restore: power restore policy, by number.
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class Commands:
         self.faults = faults
         self.executed: list[int] = []
         self.options: dict[int, bytes] = {}
-        self.restore = 0
         self._machine = machine
         self._guid = guid
         self._more = dict(more or {})
@@ -128,15 +126,15 @@ class Commands:
             power = self._shown_late.pop(0)
         elif self._clock() < self._shown_until:
             power = self._shown
-        return bytes((0, power | self.restore << 5, 0, 0))
+        return bytes((0, power | self._machine.restore() << 5, 0, 0))
 
     def _set_restore(self, data: bytes) -> bytes:
-        if self.temper.restores is None:
-            return _UNKNOWN
+        if self.temper.no_restore:
+            return bytes((self.temper.no_restore,))
         if self.temper.forgets_restore > 0:
             self.temper.forgets_restore -= 1
         elif data[0] < 3 and self.temper.restores >> data[0] & 1:
-            self.restore = data[0]
+            self._machine.set_restore(data[0])
         return bytes((0, self.temper.restores))
 
     def _control(self, data: bytes) -> bytes:

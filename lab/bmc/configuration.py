@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.bmc.login import BmcLogin
+from lab.bmc.module import MODULES
 from lab.spec import HostSpec
 
 __all__ = ["CHASSIS", "EMULATION", "SmallBmc", "bmc_mac_of", "guid_of", "lan_configuration"]
@@ -30,7 +31,7 @@ class SmallBmc:
     :ivar guid: 32 hexadecimal digits.
     :ivar login: file of the account, "user:password".
     :ivar machine: folder of the machine.
-    :ivar flags: file of the boot flags.
+    :ivar flags: file of the boot flags, `restore` of the power restore policy.
     :ivar faults: file of the armed faults, `spent` the notes of how often they were played.
     """
 
@@ -40,6 +41,7 @@ class SmallBmc:
     login: str
     machine: str
     flags: str
+    restore: str
     faults: str
     spent: str
 
@@ -52,6 +54,7 @@ class SmallBmc:
             login=str(host.bmc_directory / "login"),
             machine=str(host.machine_directory),
             flags=str(host.bmc_directory / "bootflags"),
+            restore=str(host.bmc_directory / "restore"),
             faults=str(host.faults),
             spent=str(host.spent_faults[0]),
         )
@@ -74,11 +77,12 @@ def bmc_mac_of(host: HostSpec) -> str:
     return "06:" + hashlib.sha256(f"bmc {host.mac}".encode()).digest()[:5].hex(":")
 
 
-def lan_configuration(host: HostSpec, login: BmcLogin, module: Path) -> str:
+def lan_configuration(host: HostSpec, login: BmcLogin, modules: Path) -> str:
     """lan.conf: address, wiring to the machine and the one user. Holds the password: keep it 0600."""
+    loaded = "\n".join(f'loadlib "{modules}/{name}.so" "{host.bmc_directory}/{name}"' for name in MODULES)
     return f"""\
 name "{host.name}"
-loadlib "{module}" "{host.bmc_directory}/bootflags"
+{loaded}
 set_working_mc 0x20
   startlan 1
     addr {host.bmc} {host.bmc_port}

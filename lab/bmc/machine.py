@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lab.bmc.configuration import CHASSIS
 from lab.bmc.flags import BootFlags, boot_clock, read_flags, write_flags
+from lab.bmc.restore import read_restore, write_restore
 
 __all__ = ["OFF", "ON", "MemoryMachine", "WiredMachine", "Wires"]
 
@@ -36,9 +37,14 @@ class Wires(Protocol):
         :param lasting: the valid bit is not to go after a minute without a boot.
         """
 
+    def restore(self) -> int:
+        """The power restore policy, by number."""
+
+    def set_restore(self, policy: int) -> None: ...
+
 
 class MemoryMachine:
-    """No more than a power bit and boot flags.
+    """No more than a power bit, boot flags and a power restore policy.
 
     :ivar boots: the boot device that each start obeyed, in order.
     """
@@ -46,6 +52,7 @@ class MemoryMachine:
     def __init__(self) -> None:
         self.power = 0
         self.kept = BootFlags()
+        self.policy = 0
         self.boots: list[str] = []
 
     def is_on(self) -> bool:
@@ -65,17 +72,25 @@ class MemoryMachine:
     def set_flags(self, flags: bytes, *, lasting: bool) -> None:
         self.kept = BootFlags(flags)
 
+    def restore(self) -> int:
+        return self.policy
+
+    def set_restore(self, policy: int) -> None:
+        self.policy = policy
+
 
 class WiredMachine:
     """A host of a lab, by the very files and the very program that ipmi_sim is wired to it with.
 
     :param directory: of the machine.
     :param flags: file of the boot flags.
+    :param restore: file of the power restore policy.
     """
 
-    def __init__(self, directory: Path, flags: Path) -> None:
+    def __init__(self, directory: Path, flags: Path, restore: Path) -> None:
         self._directory = directory
         self._flags = flags
+        self._restore = restore
 
     def is_on(self) -> bool:
         return self._chassis("get", "power").stdout.strip() == b"power:1"
@@ -103,6 +118,12 @@ class WiredMachine:
     def set_flags(self, flags: bytes, *, lasting: bool) -> None:
         expires = flags[0] & 0x80 and not lasting
         write_flags(self._flags, BootFlags(flags, int(boot_clock()) + _FLAG_SECONDS if expires else 0))
+
+    def restore(self) -> int:
+        return read_restore(self._restore)
+
+    def set_restore(self, policy: int) -> None:
+        write_restore(self._restore, policy)
 
     def _chassis(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""The boot-flag module of ipmi_sim, compiled once."""
+"""The modules of ipmi_sim, compiled once: each keeps in a file what ipmi_sim forgets or does not know."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from pathlib import Path
 from lab.cache import made_once
 from lab.command import output
 
-__all__ = ["ensure_module"]
+__all__ = ["MODULES", "ensure_modules"]
 
-_SOURCE = Path(__file__).with_name("bootflags.c")
+MODULES = ("bootflags", "restore")
+"""Their names, and those of the files that they keep in a BMC's folder."""
+_SOURCES = Path(__file__).parent
+_COMPILE = ("gcc", "-std=gnu11", "-shared", "-fPIC", "-O2", "-Wall")
 
 
-def ensure_module(cache: Path) -> Path:
-    """Compile bootflags.c unless this very source has been; returns the shared object."""
+def ensure_modules(cache: Path) -> Path:
+    """Compile them unless these very sources have been; returns the folder with NAME.so of each."""
+    sources = {name: _SOURCES / f"{name}.c" for name in MODULES}
 
     def make(partial: Path) -> None:
-        output(
-            ["gcc", "-std=gnu11", "-shared", "-fPIC", "-O2", "-Wall", "-o", str(partial / "bootflags.so"), str(_SOURCE)]
-        )
+        for name, source in sources.items():
+            output([*_COMPILE, "-o", str(partial / f"{name}.so"), str(source)])
 
-    key = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:12]
-    return made_once(cache / f"bootflags-{key}", make) / "bootflags.so"
+    key = hashlib.sha256(b"".join(source.read_bytes() for source in sources.values())).hexdigest()[:12]
+    return made_once(cache / f"bmc-modules-{key}", make)

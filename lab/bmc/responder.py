@@ -79,11 +79,11 @@ class Responder:
     @property
     def restore(self) -> int:
         """Power restore policy, by number."""
-        return self._commands.restore
+        return self.machine.restore()
 
     @restore.setter
     def restore(self, value: int) -> None:
-        self._commands.restore = value
+        self.machine.set_restore(value)
 
     @property
     def most_open(self) -> int:

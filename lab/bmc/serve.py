@@ -23,7 +23,7 @@ def serve(small: SmallBmc) -> Responder:
         login.password,
         address=small.address,
         port=small.port,
-        machine=WiredMachine(Path(small.machine), Path(small.flags)),
+        machine=WiredMachine(Path(small.machine), Path(small.flags), Path(small.restore)),
         guid=bytes.fromhex(small.guid),
         faults=KeptFaults(Path(small.faults), Path(small.spent)),
     )

@@ -59,7 +59,7 @@ def engine_of(process: ProcessId) -> Engine | None:
     return Engine.SMALL if _SMALL.encode() in arguments else Engine.SIMULATOR
 
 
-def ensure_bmc(host: HostSpec, login: BmcLogin, module: Path, *, deadline: Deadline) -> bool:
+def ensure_bmc(host: HostSpec, login: BmcLogin, modules: Path, *, deadline: Deadline) -> bool:
     """Start the BMC unless it runs, and wait until it listens; True when it was started.
 
     The small BMC takes the place of ipmi_sim for as long as a fault is armed that a BMC plays; whoever has a session
@@ -83,7 +83,7 @@ def ensure_bmc(host: HostSpec, login: BmcLogin, module: Path, *, deadline: Deadl
     if engine is Engine.SMALL:
         _start_small(host, login, daemon, deadline)
     else:
-        _start_simulator(host, login, module, daemon, deadline)
+        _start_simulator(host, login, modules, daemon, deadline)
     wait_until(
         "the BMC answers",
         lambda: True if _stands(host, engine) else Pending(daemon.last_words() or "no answer"),
@@ -125,7 +125,7 @@ def _start_small(host: HostSpec, login: BmcLogin, daemon: Daemon, deadline: Dead
     daemon.start([sys.executable, "-m", _SMALL, str(configuration)], deadline=deadline, env={"PYTHONPATH": path})
 
 
-def _start_simulator(host: HostSpec, login: BmcLogin, module: Path, daemon: Daemon, deadline: Deadline) -> None:
+def _start_simulator(host: HostSpec, login: BmcLogin, modules: Path, daemon: Daemon, deadline: Deadline) -> None:
     directory = host.bmc_directory
     # A state directory of an earlier run would override the configuration.
     shutil.rmtree(directory / "state", ignore_errors=True)
@@ -133,7 +133,7 @@ def _start_simulator(host: HostSpec, login: BmcLogin, module: Path, daemon: Daem
     (directory / "sim.emu").write_text(EMULATION)
     configuration = directory / "lan.conf"
     configuration.touch(mode=0o600)
-    configuration.write_text(lan_configuration(host, login, module))
+    configuration.write_text(lan_configuration(host, login, modules))
     daemon.start(
         [
             *("ipmi_sim", "-n", "-p"),

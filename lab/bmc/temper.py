@@ -21,7 +21,8 @@ class Temper:
     :ivar double: answers each command twice.
     :ivar bmc_key: Kg, in place of the password under the session's keys.
     :ivar forgets_flags: accepts boot flags so many times without keeping them.
-    :ivar restores: power restore policies that it knows, as the bits of its answer; None for a BMC without the command.
+    :ivar restores: power restore policies that it knows, as the bits of its answer.
+    :ivar no_restore: completion code of a BMC that has no such policy to set; 0 for one that has.
     :ivar forgets_restore: accepts so many policies without keeping them.
     :ivar deaf_power: accepts so many chassis controls without carrying them out.
     :ivar mixes_up: takes a repeated RAKP message 1 for a new one, so that it no longer knows what it answered before.
@@ -38,7 +39,8 @@ class Temper:
     double: bool = False
     bmc_key: bytes | None = None
     forgets_flags: int = 0
-    restores: int | None = 0b111
+    restores: int = 0b111
+    no_restore: int = 0
     forgets_restore: int = 0
     deaf_power: int = 0
     mixes_up: bool = False

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.bmc.flags import BootFlags, boot_clock, read_flags, write_flags
+from lab.bmc.restore import read_restore, write_restore
+from lab.redfish.tree import POLICIES
 
 __all__ = ["Board", "MemoryBoard", "WiredBoard"]
 
@@ -31,12 +33,18 @@ class Board(Protocol):
     def set_boot(self, override: Mapping[str, str]) -> None:
         """Change those that are given."""
 
+    def restore(self) -> str:
+        """`PowerRestorePolicy` as Redfish spells it."""
+
+    def set_restore(self, policy: str) -> None: ...
+
 
 @dataclass
 class MemoryBoard:
     """:ivar state: what it really is.
     :ivar shown: what the next reads show instead, in order.
     :ivar executed: resets carried out, in order.
+    :ivar policy: power restore policy.
     """
 
     state: str = "Off"
@@ -49,6 +57,7 @@ class MemoryBoard:
             "BootSourceOverrideMode": "UEFI",
         }
     )
+    policy: str = POLICIES[0]
 
     def power(self) -> str:
         return self.shown.pop(0) if self.shown else self.state
@@ -66,17 +75,25 @@ class MemoryBoard:
     def set_boot(self, override: Mapping[str, str]) -> None:
         self.override.update(override)
 
+    def restore(self) -> str:
+        return self.policy
+
+    def set_restore(self, policy: str) -> None:
+        self.policy = policy
+
 
 @dataclass(frozen=True)
 class WiredBoard:
-    """A machine of the lab: the same power switch and the same boot flags that its IPMI BMC has.
+    """A machine of the lab: the same power switch, boot flags and power restore policy that its IPMI BMC has.
 
     :ivar machine: the machine's folder.
     :ivar flags: file of the boot flags.
+    :ivar policy: file of the power restore policy.
     """
 
     machine: Path
     flags: Path
+    policy: Path
 
     def power(self) -> str:
         return "On" if self._chassis("get", "power").strip() == "power:1" else "Off"
@@ -108,6 +125,12 @@ class WiredBoard:
             first |= _EFI if wanted["BootSourceOverrideMode"] == "UEFI" else 0
         device = _DEVICES[wanted["BootSourceOverrideTarget"]] << 2
         write_flags(self.flags, BootFlags(bytes((first, device if first else 0, 0, 0, 0))))
+
+    def restore(self) -> str:
+        return POLICIES[read_restore(self.policy)]
+
+    def set_restore(self, policy: str) -> None:
+        write_restore(self.policy, POLICIES.index(policy))
 
     def _chassis(self, *arguments: str) -> str:
         command = ["/bin/sh", str(_CHASSIS), str(self.machine), *arguments]

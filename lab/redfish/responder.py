@@ -31,6 +31,7 @@ _RESET = re.compile(r"(?P<system>.+/Systems/[^/]+)/Actions/ComputerSystem\.Reset
 _ACCOUNTS = "/redfish/v1/AccountService/Accounts"
 _ACCOUNT = f"{_ACCOUNTS}/2"
 _OPPOSITES = {"On": ("On", "ForceOn"), "Off": ("ForceOff", "GracefulShutdown")}
+_POLICY = "PowerRestorePolicy"
 _OVERRIDE = ("BootSourceOverrideEnabled", "BootSourceOverrideTarget", "BootSourceOverrideMode")
 
 
@@ -38,7 +39,7 @@ _OVERRIDE = ("BootSourceOverrideEnabled", "BootSourceOverrideTarget", "BootSourc
 class Responder:
     """Serves from the moment it is made, until :meth:`close`.
 
-    :ivar tree: documents by path; a system's power and boot override come from its board.
+    :ivar tree: documents by path; a system's power, boot override and restore policy come from its board.
     :ivar boards: by the system's path; made from the tree where none is given.
     :ivar certificate: None serves plain HTTP.
     :ivar log: each request as (method, path, how it was let in: "", "basic" or "session"), in order.
@@ -200,6 +201,8 @@ class Responder:
         board = self.boards.get(path) or self.boards.get(path.rpartition("/")[0])
         if path in self.boards:
             document["PowerState"] = self.boards[path].power()
+        if board is not None and _POLICY in document:
+            document[_POLICY] = board.restore()
         if board is not None and any(key.startswith("BootSourceOverride") for key in document.get("Boot", ())):
             shown = document["Boot"]
             keys = [
@@ -211,7 +214,7 @@ class Responder:
     def _tag(self, path: str, document: Mapping[str, Any]) -> str:
         if self.temper.etag is Etag.NONE or not ("Boot" in document or path == _ACCOUNT):
             return ""
-        shown = [document.get("Boot"), document.get("PowerRestorePolicy"), path == _ACCOUNT and self.changes]
+        shown = [document.get("Boot"), document.get(_POLICY), path == _ACCOUNT and self.changes]
         strong = '"' + hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12] + '"'
         return f"W/{strong}" if self.temper.etag is Etag.WEAK else strong
 
@@ -234,7 +237,7 @@ class Responder:
         return Reply(HTTPStatus.NO_CONTENT)
 
     def _patch(self, path: str, request: Request) -> Reply:
-        if "PowerRestorePolicy" in request.body:
+        if _POLICY in request.body:
             return self._keep_policy(path, request)
         if path == _ACCOUNT and isinstance(request.body.get("Password"), str):
             return self._keep_password(path, request)
@@ -255,17 +258,18 @@ class Responder:
         return Reply(HTTPStatus.OK, {})
 
     def _keep_policy(self, path: str, request: Request) -> Reply:
-        document, wanted = self.tree[path], request.body["PowerRestorePolicy"]
-        if "PowerRestorePolicy" not in document:
+        document, wanted = self.tree[path], request.body[_POLICY]
+        board = self.boards.get(path) or self.boards.get(path.rpartition("/")[0])
+        if board is None or _POLICY not in document:
             return refusal(400, "Base.1.8.PropertyUnknown")
         if (unmet := self._unmet(path, request)) is not None:
             return unmet
-        if wanted not in document.get("PowerRestorePolicy@Redfish.AllowableValues", POLICIES):
-            return refusal(400, "Base.1.8.PropertyValueNotInList", f"PowerRestorePolicy {wanted} is not in the list")
+        if wanted not in document.get(f"{_POLICY}@Redfish.AllowableValues", POLICIES):
+            return refusal(400, "Base.1.8.PropertyValueNotInList", f"{_POLICY} {wanted} is not in the list")
         if self.temper.forgets_restore > 0:
             self.temper.forgets_restore -= 1
         else:
-            document["PowerRestorePolicy"] = wanted
+            board.set_restore(str(wanted))
         return Reply(HTTPStatus.OK, {})
 
     def _keep_password(self, path: str, request: Request) -> Reply:
@@ -300,7 +304,7 @@ class Responder:
 
 
 def _board_of(document: Mapping[str, Any]) -> MemoryBoard:
-    board = MemoryBoard(state=str(document.get("PowerState", "Off")))
+    board = MemoryBoard(state=str(document.get("PowerState", "Off")), policy=str(document.get(_POLICY, POLICIES[0])))
     shown = document.get("Boot", {})
     board.override |= {key: str(shown[key]) for key in _OVERRIDE if shown.get(key)}
     return board

@@ -22,7 +22,7 @@ def main(configuration: Path) -> None:
     said = json.loads(configuration.read_text())
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     system = SystemSpec(**said["system"])
-    board = WiredBoard(Path(said["machine"]), Path(said["flags"]))
+    board = WiredBoard(Path(said["machine"]), Path(said["flags"]), Path(said["restore"]))
     responder = Responder(
         said["user"],
         said["password"],

@@ -83,6 +83,7 @@ def _describe(
         "password": login.password,
         "machine": str(host.machine_directory),
         "flags": str(host.bmc_directory / "bootflags"),
+        "restore": str(host.bmc_directory / "restore"),
         "certificate": str(certificate_of(host).pem),
         "system": {"id": host.name, "uuid": str(known), "serial": f"LAB-{host.name}", "macs": [host.mac]},
         "temper": dict(temper),

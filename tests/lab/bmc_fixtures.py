@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from lab.bmc.module import ensure_modules
 from metal.bmc import BmcPool
 from metal.settings.credentials import BmcLogin
 from tests.lab.bmc_simulator import PASSWORD, USER, SimulatedBmc
 
-_BOOTFLAGS = Path(__file__).parents[2] / "lab" / "bmc" / "bootflags.c"
 _last_octet = itertools.count(1)
 
 
@@ -40,7 +39,7 @@ def start_bmc(tmp_path: Path) -> Iterator[Callable[..., SimulatedBmc]]:
         folder = tmp_path / ip
         folder.mkdir()
         if how.pop("boot_flags", False):
-            how["module"] = _compile(tmp_path)
+            how["modules"] = ensure_modules(tmp_path / "cache")
         bmc = SimulatedBmc(folder, ip, **how)  # type: ignore[arg-type]
         running.append(bmc)
         bmc.start()
@@ -49,10 +48,3 @@ def start_bmc(tmp_path: Path) -> Iterator[Callable[..., SimulatedBmc]]:
     yield start
     for bmc in running:
         bmc.stop()
-
-
-def _compile(folder: Path) -> Path:
-    module = folder / "bootflags.so"
-    if not module.exists():
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", module, _BOOTFLAGS], check=True)
-    return module

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.bmc.module import MODULES
 from metal.settings.access import BmcAddress, BmcProtocol
 
 USER = "admin"
@@ -45,6 +46,7 @@ class SimulatedBmc:
 
     :ivar folder: `power` holds 0 or 1, `executed` one line per control carried out; `ignore-shutdown`,
         `ignore-power-<0|1>` and `refuse-<power|reset|shutdown>` are faults while they exist.
+    :ivar modules: folder of the lab's modules; None for an ipmi_sim as it comes.
     :ivar fru: image of its FRU information; None for none.
     :ivar guid: of its machine; else one that follows from the address.
     """
@@ -52,7 +54,7 @@ class SimulatedBmc:
     folder: Path
     ip: str
     manufacturer: int = 0x1291
-    module: Path | None = None
+    modules: Path | None = None
     fru: Path | None = None
     guid: str = ""
     process: subprocess.Popen[bytes] | None = None
@@ -88,7 +90,9 @@ class SimulatedBmc:
         guid = self.guid or f"a1234567a1234567a1234567{name}"
         (self.folder / "lan.conf").write_text(
             f'name "b{name}"\n'
-            + (f'loadlib "{self.module}" "{self.folder}/bootflags"\n' if self.module else "")
+            + "".join(
+                f'loadlib "{self.modules}/{name}.so" "{self.folder}/{name}"\n' for name in MODULES if self.modules
+            )
             + "set_working_mc 0x20\n  startlan 1\n"
             f"    addr {self.ip} {PORT}\n    priv_limit admin\n    guid {guid}\n  endlan\n"
             f'  chassis_control "{script} {self.folder}"\n'

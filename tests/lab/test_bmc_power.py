@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from lab.bmc.responder import Responder
+from lab.redfish.board import WiredBoard
 from metal.bmc import BmcIdentity, BootDevice, BootTarget, Power
+from metal.bmc.restore import restoring
 from metal.bmc.rmcp.suites import SUITE_17
 from metal.errors import BmcError, BmcFault
 from metal.settings.access import BmcAddress, BmcProtocol
+from metal.settings.fleet import PowerRestore
 from metal.waiting import Run
 from tests.lab.bmc_fixtures import make_pool, start_bmc  # noqa: F401
 from tests.lab.bmc_simulator import PASSWORD, PORT, USER, SimulatedBmc
@@ -115,6 +118,44 @@ def test_flags_do_not_run_out(start_bmc):  # noqa: F811
     with opened(bmc) as b:
         b.set_boot_device(BootTarget.PXE, once=True, efi=False)
     assert kept.read_text().split() == ["8004000000", "0"]
+
+
+@pytest.mark.demand("H4")
+def test_a_restore_policy_is_one_for_us_ipmitool_and_redfish(start_bmc):  # noqa: F811
+    """ipmi_sim with the lab's module, whose file is what the lab's Redfish shows; it outlasts a restart of the BMC."""
+    bmc = start_bmc(boot_flags=True)
+    board = WiredBoard(bmc.folder, bmc.folder / "bootflags", bmc.folder / "restore")
+
+    def shown() -> str:
+        return next(line.split()[-1] for line in ipmitool(bmc.ip, "chassis", "status").splitlines() if "Policy" in line)
+
+    assert (shown(), board.restore()) == ("always-off", "AlwaysOff")
+    with opened(bmc, 60) as b:
+        policy = restoring(b, bmc.address)
+        for wanted, word, redfish in (
+            (PowerRestore.PREVIOUS, "previous", "LastState"),
+            (PowerRestore.ON, "always-on", "AlwaysOn"),
+            (PowerRestore.OFF, "always-off", "AlwaysOff"),
+        ):
+            policy.set_power_restore(wanted)
+            assert (policy.power_restore(), shown(), board.restore()) == (wanted, word, redfish)
+        ipmitool(bmc.ip, "chassis", "policy", "previous")
+        assert policy.power_restore() is PowerRestore.PREVIOUS
+        board.set_restore("AlwaysOn")
+        b.power_on()
+        assert (policy.power_restore(), b.power()) == (PowerRestore.ON, Power.ON), "the power bit beside it is right"
+    bmc.stop()
+    bmc.start()
+    assert shown() == "always-on"
+
+
+def test_a_bmc_without_a_restore_policy_is_told_what_to_do(start_bmc):  # noqa: F811
+    """ipmi_sim as it comes knows no such command."""
+    bmc = start_bmc()
+    with pytest.raises(BmcError, match="has no power restore policy") as caught, opened(bmc) as b:
+        restoring(b, bmc.address).set_power_restore(PowerRestore.ON)
+    assert (caught.value.fault, caught.value.code) == (BmcFault.COMMAND, 0xC1)
+    assert "protocol: redfish" in str(caught.value)
 
 
 def test_a_bmc_that_drops_the_flags_is_found_out(start_bmc):  # noqa: F811

@@ -108,7 +108,7 @@ def test_an_engine_that_could_not_start_starts_as_soon_as_its_settings_are_mende
     asks = "while :; do docker version; done"
     ssh.run(["systemd-run", "--quiet", "--unit=asks", "--property=RuntimeMaxSec=120", "sh", "-c", asks])
     try:
-        with pytest.raises(HostError, match="is active") as told:
+        with pytest.raises(HostError, match="has failed") as told:
             rack.engine("n1", daemon={"no-such-key": True})
         assert "no-such-key" in str(told.value)
         assert rack.engine("n1", daemon={"labels": ["rack=r1"]}).restarted

@@ -13,7 +13,9 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from cli.lab import app
 from lab.api import Lab, Part
 from lab.bmc.client import PowerAct
 from lab.errors import LabError
@@ -172,6 +174,23 @@ def test_a_subnet_in_use_is_refused(lab: Lab, spec: LabSpec, tmp_path: Path) -> 
 def test_another_lab_in_the_same_folder_is_refused(lab: Lab) -> None:
     with pytest.raises(LabError, match="another lab stands in"):
         Lab.from_spec(replace(lab.spec, hosts=3)).up()
+
+
+def test_commands_reach_the_bmcs_of_the_lab_that_is_named_and_no_others(lab: Lab) -> None:
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["--directory", str(lab.spec.directory), *arguments])
+
+    lab.host("n2").kill()
+    rows = json.loads(call("status", "--json").stdout)
+    assert [(row["bmc"], row["bmc_answers"]) for row in rows] == [
+        (f"{host.bmc}:{host.bmc_port}", True) for host in lab.spec.machines
+    ]
+    asked = call("power", "n2", "status")
+    assert (asked.exit_code, asked.stdout) == (0, "off\n")
+    refused = call("--subnet", "10.77.0.0/24", "power", "n2", "on")
+    assert "another lab stands in" in str(refused.exception)
+    assert not lab.host("n2").power_is_on()
+    assert "n1 to n6" in str(call("fault", "n7", "silent").exception)
 
 
 def test_bmc_address_in_use_is_refused(lab: Lab, spec: LabSpec, tmp_path: Path) -> None:

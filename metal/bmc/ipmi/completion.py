@@ -7,10 +7,12 @@ from metal.bmc.rmcp.frames import Reply
 from metal.errors import BmcFault
 from metal.settings.access import BmcAddress
 
-__all__ = ["BUSY", "NOT_SUPPORTED", "describe", "require"]
+__all__ = ["BUSY", "NOT_SUPPORTED", "NO_COMMAND", "describe", "require"]
 
 BUSY = 0xC0
 NOT_SUPPORTED = 0x80
+NO_COMMAND = frozenset({0xC1, 0xC2, 0xD6})
+"""A BMC that does not have the command, or has it switched off."""
 _PRIVILEGE = 0xD4
 
 _WORDS = {
@@ -34,6 +36,7 @@ _WORDS = {
     0xD2: "BMC initialisation under way",
     _PRIVILEGE: "insufficient privilege",
     0xD5: "not possible in the present state",
+    0xD6: "command disabled or not available",
     0xFF: "unspecified error",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metal.bmc.failure import failure
 from metal.bmc.ipmi.chassis import GET_CHASSIS_STATUS
-from metal.bmc.ipmi.completion import describe, require
+from metal.bmc.ipmi.completion import NO_COMMAND, describe, require
 from metal.bmc.ipmi.link import IpmiLink
 from metal.bmc.rmcp.frames import Request
 from metal.errors import BmcFault
@@ -46,7 +46,7 @@ def read_restore(link: IpmiLink) -> PowerRestore | None:
 def set_restore(link: IpmiLink, policy: PowerRestore) -> None:
     """Set it; BMCs that show it a moment later are given one, and told again.
 
-    :raises BmcError: COMMAND: it refuses, or does not know this policy; NOT_APPLIED: it shows another one.
+    :raises BmcError: COMMAND: it has none, refuses, or does not know this one; NOT_APPLIED: it shows another one.
     """
     what = "Set Power Restore Policy"
     tried: list[str] = []
@@ -54,6 +54,17 @@ def set_restore(link: IpmiLink, policy: PowerRestore) -> None:
     for _ in range(_ATTEMPTS):
         reply = link.request(set_restore_request(policy), what)
         supported = decode_supported(reply.data) if reply.data and not reply.code else ()
+        if reply.code in NO_COMMAND:
+            raise failure(
+                link.address,
+                BmcFault.COMMAND,
+                "has no power restore policy that can be set over ipmi",
+                tried=[*tried, what],
+                seen=describe(reply.code),
+                code=reply.code,
+                next_step="take power_restore out of the settings of this host, and set it in its firmware; or reach "
+                "its BMC with protocol: redfish, if it speaks that",
+            )
         if reply.code or (supported and policy not in supported):
             known = f"; it knows {', '.join(supported)}" if supported else ""
             raise failure(

@@ -9,6 +9,8 @@ import pytest
 
 from cli import stack
 from cli.main import main
+from lab.spec import LabSpec
+from lab.standing import keep_standing
 from metal.settings.credentials import Credentials
 from metal.settings.names import natural
 from tests.unit.small_fleet import small_fleet
@@ -54,6 +56,8 @@ def test_a_name_that_there_is_not_ends_with_2_and_names_those_that_there_are(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stack, "open_stack", lambda name: (fleet, Credentials.from_config({}, {})))
     monkeypatch.setattr("cli.context.open_stack", lambda name: (fleet, Credentials.from_config({}, {})))
+    keep_standing(LabSpec(directory=tmp_path / "lab"))
+    monkeypatch.setattr("cli.lab._STANDARD", LabSpec(directory=tmp_path / "lab"))
     monkeypatch.setattr(sys, "argv", ["metalswarm", *command.split()])
     before = signal.getsignal(signal.SIGINT)
     try:

@@ -1,4 +1,4 @@
-"""The small BMC in place of ipmi_sim: same power switch, same boot flags, faults from a file that changes meanwhile."""
+"""The small BMC in place of ipmi_sim: same power switch, flags and policy; faults from a file that changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from lab.faults.book import write_faults
 from lab.faults.kinds import kind_named
 from lab.faults.rule import Fault
 from metal.bmc import BmcPool, BootTarget, Power
+from metal.bmc.restore import restoring
 from metal.errors import BmcError, BmcFault
 from metal.settings.access import BmcAddress, BmcProtocol
 from metal.settings.credentials import BmcLogin
+from metal.settings.fleet import PowerRestore
 from metal.waiting import Run
 from tests.unit.lab.bmc.test_chassis import machine  # noqa: F401
 
@@ -35,6 +37,7 @@ def test_it_is_wired_to_the_machine_and_plays_what_is_armed(machine: Path, tmp_p
         login=str(login),
         machine=str(machine),
         flags=str(tmp_path / "bootflags"),
+        restore=str(tmp_path / "restore"),
         faults=str(tmp_path / "faults.json"),
         spent=str(tmp_path / "spent.json"),
     )
@@ -47,6 +50,8 @@ def test_it_is_wired_to_the_machine_and_plays_what_is_armed(machine: Path, tmp_p
             opened.set_boot_device(BootTarget.PXE, once=True, efi=False)
             assert read_flags(tmp_path / "bootflags").data.hex() == "8004000000"
             assert read_flags(tmp_path / "bootflags").expiry == 0
+            restoring(opened, address).set_power_restore(PowerRestore.ON)
+            assert (tmp_path / "restore").read_text() == "2\n"
             opened.power_on()
             assert (machine / "power").read_text().split()[0].isdecimal()
             write_faults(tmp_path / "faults.json", [Fault(1, "silent", kind_named("boot-device-ignored").rules(), 0)])

@@ -66,9 +66,19 @@ def test_a_bmc_that_forgets_is_told_again_and_one_that_never_keeps_it_is_named(o
         assert sent(responder) == 3
 
 
-@pytest.mark.parametrize(("restores", "words"), [(None, "command not supported"), (0b001, "it knows off")])
-def test_a_policy_that_it_does_not_know_is_refused_with_those_that_it_knows(opened, restores, words):
-    with opened(restores=restores) as (_, bmc), pytest.raises(BmcError, match=words) as caught:
+def test_a_policy_that_it_does_not_know_is_refused_with_those_that_it_knows(opened):
+    with opened(restores=0b001) as (_, bmc), pytest.raises(BmcError, match="it knows off") as caught:
         bmc.set_power_restore(PowerRestore.PREVIOUS)
     assert caught.value.fault is BmcFault.COMMAND
-    assert "power_restore" in str(caught.value)
+    assert "set power_restore of this host to a policy that it knows" in caught.value.next_step
+
+
+@pytest.mark.parametrize("code", [0xC1, 0xC2, 0xD6])
+def test_a_bmc_without_the_command_is_told_apart_from_one_that_knows_other_policies(opened, code):
+    with opened(no_restore=code) as (_, bmc), pytest.raises(BmcError, match="has no power restore policy") as caught:
+        bmc.set_power_restore(PowerRestore.PREVIOUS)
+    assert (caught.value.fault, caught.value.code) == (BmcFault.COMMAND, code)
+    assert "unknown" not in caught.value.seen
+    assert "a policy that it knows" not in caught.value.next_step
+    assert "take power_restore out" in caught.value.next_step
+    assert "protocol: redfish" in caught.value.next_step

@@ -34,8 +34,8 @@ def opened(redfish, at, make_pool):
     return _opened
 
 
-def kept(responder, path=SYSTEM):
-    return responder.tree[path]["PowerRestorePolicy"]
+def kept(responder):
+    return responder.board.policy
 
 
 @pytest.mark.parametrize(
