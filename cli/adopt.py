@@ -11,7 +11,7 @@ import yaml
 
 from cli.interrupt import begin_run
 from metal.adopt import AdoptWish, adopted, inventory_text, observe_swarm, stack_text, told
-from metal.errors import SettingsError
+from metal.errors import InputError, SettingsError
 from metal.settings.access import Access, Jump
 from metal.settings.credentials import Credentials
 from metal.settings.fleet import Deadlines, DockerWish, Fleet, HostFacts, Limits, ReadyFloors
@@ -52,6 +52,7 @@ def adopt(
     _refuse_existing(stack_file)
     door, jump_entry = _login(manager, jump, jump_host_key, profile)
     facts = _known(known or [])
+    _check_key(key)
     run = begin_run()
     with _site(key, owner, run) as site:
         sight = observe_swarm(site, door)
@@ -97,6 +98,15 @@ def _refuse_existing(path: Path) -> None:
             next_step="move it away, or name another --stack or --cluster; nothing was written. Of a file that "
             "`pulumi stack init` made, put its encryptionsalt under the new one",
         )
+
+
+def _check_key(key: Path) -> None:
+    """:raises InputError: it cannot be read; under the option's name, not that of a variable nobody has set."""
+    try:
+        key.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        raise InputError([f"--key = {key}: {reason}; allowed: a private key's file that can be read"]) from None
 
 
 def _login(manager: str, jump: str, jump_host_key: str, profile: str) -> tuple[Access, dict[str, Any]]:

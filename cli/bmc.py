@@ -49,7 +49,8 @@ def password(
 ) -> None:
     """Set the password of another profile on BMCs: on the first alone, then on all others at once."""
     from cli.stack import open_stack, project_folder
-    from metal.site import Site
+    from metal.ledger_access import check_ledger
+    from metal.site import Site, ledger_folder
 
     run = begin_run()
     fleet, credentials = open_stack(stack)
@@ -58,6 +59,7 @@ def password(
             ["one of --to PROFILE, --status, --forget is needed, and one alone"],
             next_step="metalswarm bmc password --help",
         )
+    check_ledger(ledger_folder(project_folder(), fleet.owner))
     addresses = chosen(fleet, hosts or (), rack or (), everything=status)
     with Site.open(fleet, credentials, run, folder=project_folder()) as site:
         if forget:

@@ -122,6 +122,7 @@ def _discover(
         raise InputError(
             [f"--write = {write}: there is no folder {write.parent}; allowed: a file in one that is there"]
         )
+    _check_files(write, files if update else [])
     scheme = Scheme(hosts) if hosts else None
     known = _known(files)
     run = begin_run()
@@ -135,6 +136,17 @@ def _discover(
         update=update,
         ca=str(wish.ca) if wish.ca else "",
     )
+
+
+def _check_files(write: Path | None, updated: list[Path]) -> None:
+    """Before anything is asked: what is found out in an hour must find its place."""
+    from metal.discover.write import check_writable
+
+    if write is not None:
+        check_writable(write, "--write")
+    for file in updated:
+        if file.exists():
+            check_writable(file, "--inventory")
 
 
 def _known(files: list[Path]) -> tuple[Known, ...]:

@@ -35,6 +35,7 @@ def doctor(
     """Look at each BMC and host: reachable, login, cipher suites, privilege, firmware, power, boot flags, SSH, clock,
     package manager. Ends with 0 where all is well, 1 with findings, 2 where a name or the settings are wrong.
     """
+    _check_codes(ignore or [])
     found = _examine(hosts or [], stack, read_only=read_only).ignoring(ignore or [])
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=2) + "\n")
@@ -42,6 +43,12 @@ def doctor(
         _print(found)
     if not found.good:
         raise typer.Exit(1)
+
+
+def _check_codes(codes: list[str]) -> None:
+    from metal.doctor.codes import check_codes
+
+    check_codes(codes)
 
 
 def _examine(hosts: list[str], stack: str | None, *, read_only: bool) -> Report:

@@ -16,6 +16,7 @@ import yaml
 from cli.interrupt import begin_run
 from metal.chassis.ledger import Ledger
 from metal.errors import SettingsError
+from metal.ledger_access import check_ledger
 from metal.settings import load_fleet
 from metal.settings.credentials import Credentials
 from metal.settings.documents import read_yaml
@@ -24,7 +25,7 @@ from metal.settings.inventory import Inventory
 from metal.settings.load import load_inventory
 from metal.settings.names import known_names
 from metal.settings.problems import Problems
-from metal.site import Site
+from metal.site import Site, ledger_folder
 from metal.waiting import Run
 
 __all__ = [
@@ -95,9 +96,10 @@ def site_of(stack: str | None, cluster: str) -> Iterator[Site]:
 def open_site(fleet: Fleet, credentials: Credentials, run: Run) -> Site:
     """The site of a stack of the nearest project, with the host keys that the present lives have shown.
 
-    :raises HostError: what this workstation knows of a host cannot be read.
+    :raises SettingsError: what this workstation keeps of its hosts cannot be kept.
     """
     folder = project_folder()
+    check_ledger(ledger_folder(folder, fleet.owner))
     keys = Ledger.of(folder, fleet.owner).host_keys(fleet.hosts)
     return Site.open(fleet, credentials, run, folder=folder, pins=keys)
 

@@ -59,10 +59,17 @@ def _print(found: FleetSurvey) -> None:
             word = getattr(host, layer)
             if word.good is False and word.detail:
                 console.print(f"{name}: {layer}: {word.detail}", highlight=False, markup=False)
+                if word.cure:
+                    console.print(f"  next: {word.cure}", highlight=False, markup=False)
     for line in found.strangers:
         console.print(line, highlight=False, markup=False)
-    if not found.good:
+    # What has a next step of its own is not mended by that.
+    if found.strangers or any(_is_open(getattr(host, layer)) for _, host in hosts for layer in LAYERS):
         console.print(_NEXT, highlight=False, markup=False)
+
+
+def _is_open(word: Word) -> bool:
+    return word.good is False and not word.cure
 
 
 def _cell(word: Word) -> Text:

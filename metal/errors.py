@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import groupby
 
 __all__ = [
+    "BUSY_CODES",
     "BmcError",
     "BmcFault",
     "Cancelled",
@@ -17,6 +20,12 @@ __all__ = [
     "PlanRefused",
     "SettingsError",
 ]
+
+
+BUSY_CODES = (0xC0, 429, 503)
+"""How a BMC says that it is busy: IPMI's completion code, and statuses of HTTP."""
+
+_ORDINAL = re.compile(r"^(\w+) \d+(?=, )")
 
 
 class MetalError(Exception):
@@ -52,11 +61,16 @@ class MetalError(Exception):
         return f"{self.what} ({seen})" if seen else self.what
 
     @property
+    def cure(self) -> str:
+        """What to do next, in a line; empty where nothing is known."""
+        return " ".join((self.next_step or "").split())
+
+    @property
     def text(self) -> str:
         """All of it in lines, without the host's name: for whoever has named it before."""
         lines = [self.what]
         if self.tried:
-            lines.append("  tried: " + "; ".join(self.tried))
+            lines.append("  tried: " + "; ".join(_folded(self.tried)))
         if self.seen:
             lines.append("  last seen: " + self.seen)
         if self.next_step:
@@ -65,6 +79,12 @@ class MetalError(Exception):
 
     def __str__(self) -> str:
         return f"{self.host}: {self.text}" if self.host else self.text
+
+
+def _folded(entries: Sequence[str]) -> list[str]:
+    """Runs of the same entry as one, with their number; "login 1, ..." and "login 2, ..." are the same."""
+    runs = [(each, list(run)) for each, run in groupby(entries, lambda entry: _ORDINAL.sub(r"\1", entry))]
+    return [f"{len(run)}x {each}" if len(run) > 1 else run[0] for each, run in runs]
 
 
 class SettingsError(MetalError):
@@ -121,6 +141,11 @@ class BmcError(MetalError):
         self.fault = fault
         self.code = code
         super().__init__(what, **kw)  # type: ignore[arg-type]
+
+    @property
+    def word(self) -> str:
+        """The class of failure for a reader, who is told "busy" and "timeout" apart; retry rules are not."""
+        return "busy" if self.fault is BmcFault.TIMEOUT and self.code in BUSY_CODES else str(self.fault)
 
 
 class HostFault(StrEnum):

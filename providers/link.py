@@ -19,7 +19,7 @@ from pulumi.dynamic import (
 from pulumi.output import Unknown
 
 from metal.errors import BmcFault, Cancelled, HostFault, MetalError, PlanRefused
-from metal.plan.difference import BEGUN, compare, plain, wants_eviction
+from metal.plan.difference import BEGUN, compare, is_in_swarm, plain, wants_eviction
 from metal.plan.leaving import Leaving, unseen
 from providers import process, waves
 from providers.presence import presence, presence_path
@@ -114,7 +114,8 @@ class Link(ResourceProvider):
         rolls = sorted(self.disruptive.intersection(verdict.updates))
         if rolls and not replaces:
             # Its plan's words are of what changed since the last update; this is what is left to be done of it.
-            runtime.progress(f"{wish['host']}: drained in its wave: {', '.join(rolls)}")
+            how = "drained in its wave" if is_in_swarm(wish) else "in no swarm, so changed without a drain"
+            runtime.progress(f"{wish['host']}: {how}: {', '.join(rolls)}")
         return DiffResult(
             changes=bool(replaces or verdict.updates or evicts),
             replaces=replaces,

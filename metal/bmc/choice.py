@@ -33,19 +33,22 @@ class ProtocolChoice:
         self._folder = folder
         self._lock = threading.Lock()
         self._chosen: dict[_Key, BmcProtocol] = {}
+        self._standing_in: set[_Key] = set()
+        self._told_of_memory = False
 
     def settle(self, address: BmcAddress, deadline: Deadline) -> BmcAddress:
         """The same BMC with a protocol of its own, and that protocol's port.
 
         In a run each BMC is looked at once. The remembered protocol is taken as soon as it answers, and nobody waits
-        for the other one; where it does not answer, the other one is taken and remembered.
+        for the other one. A BMC that is known to speak Redfish, by the memory or because the inventory names its
+        certificate or its system, stays known for that: IPMI stands in where Redfish does not answer, for this run.
 
-        :raises BmcError: UNREACHABLE, neither answers.
+        :raises BmcError: UNREACHABLE, neither answers, or only IPMI where one BMC has several systems.
         :raises Cancelled: the run was cancelled.
         """
         if address.protocol is not BmcProtocol.AUTO:
             return address
-        key = (address.address, address.port, address.redfish_port)
+        key = _key(address)
         with self._lock:
             known = self._chosen.get(key)
         if known is None:
@@ -57,11 +60,19 @@ class ProtocolChoice:
     def forget(self, address: BmcAddress) -> None:
         """It has stopped answering: the next caller looks again."""
         with self._lock:
-            self._chosen.pop((address.address, address.port, address.redfish_port), None)
+            self._chosen.pop(_key(address), None)
+            self._standing_in.discard(_key(address))
+
+    def stands_in(self, address: BmcAddress) -> bool:
+        """Whether this run speaks IPMI to it in the place of Redfish, which it is known to speak."""
+        with self._lock:
+            return _key(address) in self._standing_in
 
     def _look(self, key: _Key, address: BmcAddress, deadline: Deadline) -> BmcProtocol:
         remembered = self._read(key)
-        preferred = remembered or BmcProtocol.REDFISH
+        # Both are said of Redfish alone, and of this one BMC.
+        pinned = bool(address.fingerprint or address.system)
+        preferred = BmcProtocol.REDFISH if pinned else remembered or BmcProtocol.REDFISH
         answering = find_protocols(address, deadline.within(_LOOK), enough=preferred)
         if not answering:
             raise failure(
@@ -76,10 +87,30 @@ class ProtocolChoice:
                 "between here and it; or name the protocol at bmc.protocol, which gives a slow BMC more time",
             )
         found = preferred if preferred in answering else next(iter(answering))
-        if found is not remembered:
+        if found is BmcProtocol.IPMI and (pinned or remembered is BmcProtocol.REDFISH):
+            self._stand_in(key, address, deadline)
+        elif found is not remembered:
             deadline.run.progress(f"{address.host}: its BMC is spoken to over {found}")
-            self._write(key, found)
+            self._write(key, found, deadline)
         return found
+
+    def _stand_in(self, key: _Key, address: BmcAddress, deadline: Deadline) -> None:
+        where = f"{address.address} port {address.redfish_port}"
+        if address.system:
+            raise failure(
+                address,
+                BmcFault.UNREACHABLE,
+                f"does not answer over Redfish, and over IPMI nobody can say which of its systems is meant "
+                f"('{address.system}' in the inventory)",
+                tried=(f"Redfish service root, TCP port {address.redfish_port}", "RMCP presence ping: answered"),
+                next_step=f"see that Redfish (its web server) is enabled and runs at {where}",
+            )
+        with self._lock:
+            self._standing_in.add(key)
+        deadline.run.progress(
+            f"{address.host}: its BMC does not answer over Redfish ({where}), which it is known to speak: this run "
+            "speaks IPMI to it, the next one looks for Redfish again"
+        )
 
     def _path(self, key: _Key) -> Path | None:
         name = re.sub(r"[^0-9A-Za-z.-]", "_", "_".join(map(str, key)))
@@ -92,14 +123,28 @@ class ProtocolChoice:
         except (OSError, ValueError, KeyError, TypeError):
             return None  # it only saves a look
 
-    def _write(self, key: _Key, protocol: BmcProtocol) -> None:
+    def _write(self, key: _Key, protocol: BmcProtocol, deadline: Deadline) -> None:
+        """A memory that cannot be written to is told once in the run: the next one looks again, and that is all."""
         path = self._path(key)
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
-        fresh.write_text(json.dumps({"protocol": protocol.value}) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps({"protocol": protocol.value}) + "\n", encoding="utf-8")
+            fresh.replace(path)
+        except OSError as error:
+            with self._lock:
+                told, self._told_of_memory = self._told_of_memory, True
+            if not told:
+                deadline.run.progress(
+                    f"which protocol BMCs speak is not remembered: {path.parent} cannot be written to "
+                    f"({error.strerror}); each run looks again until it can"
+                )
+
+
+def _key(address: BmcAddress) -> _Key:
+    return address.address, address.port, address.redfish_port
 
 
 def _spoken(address: BmcAddress, protocol: BmcProtocol) -> BmcAddress:

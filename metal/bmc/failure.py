@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metal.errors import BmcError, BmcFault
+from metal.errors import BUSY_CODES, BmcError, BmcFault
 from metal.settings.access import BmcAddress, BmcProtocol
 
 __all__ = ["failure"]
+
+_ONCE = (
+    ". It is not tried twice in one run; but each run tries it once, and many BMCs lock an account after three wrong "
+    "passwords: mend this before you run anything again"
+)
 
 _CURES = {
     BmcFault.TIMEOUT: "check that {where} is powered and reachable by UDP from here; a BMC that hangs needs its own "
@@ -15,8 +20,7 @@ _CURES = {
     BmcFault.UNREACHABLE: "check address and port of the BMC in the inventory (now {where}), that IPMI over LAN is "
     "enabled on it, and the route and firewall between here and it",
     BmcFault.AUTH: "credential profile '{profile}' does not fit this BMC: set it with `pulumi config set --secret "
-    "metalswarm:bmc-{profile}` (user:password), or name another profile at bmc.credentials of this host. Nothing was "
-    "tried twice, so that no account is locked",
+    "metalswarm:bmc-{profile}` (user:password), or name another profile at bmc.credentials of this host" + _ONCE,
     BmcFault.PRIVILEGE: "give the user of credential profile '{profile}' the privilege administrator (or at least "
     "operator) on the LAN channel of this BMC, or name another profile at bmc.credentials of this host",
     BmcFault.NO_SLOT: "other clients hold all sessions of this BMC: stop them (monitoring, a second run), wait a "
@@ -31,6 +35,19 @@ _CURES = {
     "firmware",
     BmcFault.NOT_APPLIED: "look at the machine's console and its BMC's event log, then run again; it resumes",
 }
+
+# Where the password was changed by this program, so that the settings are asked last.
+_CHANGED_CURE = (
+    "credential profile '{profile}', which this workstation noted when it changed this BMC's password, does not fit: "
+    "if the BMC has been set back since, `metalswarm bmc password {host} --forget` goes back to '{named}' of the "
+    "settings; if not, set metalswarm:bmc-{profile} with `pulumi config set --secret`" + _ONCE
+)
+
+_BUSY_CURE = (
+    "it is there, and has no time: its firmware is being updated, it has just started, or other programs ask it "
+    "without a pause (monitoring, a second run). Wait some minutes and run again; one that stays busy needs its own "
+    "reset. `hold` takes the host out of the run"
+)
 
 # Where the cure over Redfish is another one.
 _REDFISH_CURES = {
@@ -64,7 +81,13 @@ def failure(
     """
     where = f"{address.address} port {address.port}"
     cures = _CURES if address.protocol is BmcProtocol.IPMI else {**_CURES, **_REDFISH_CURES}
-    cure = next_step or cures[fault].format(where=where, profile=address.credentials)
+    cure = cures[fault]
+    named = getattr(address.credentials, "named", "")
+    if fault is BmcFault.AUTH and named:
+        cure = _CHANGED_CURE
+    elif fault is BmcFault.TIMEOUT and code in BUSY_CODES:
+        cure = _BUSY_CURE
+    cure = cure.format(where=where, profile=address.credentials, host=address.host, named=named)
     return BmcError(
         f"BMC {address.address}: {what}",
         fault=fault,
@@ -72,5 +95,5 @@ def failure(
         host=address.host,
         tried=tried,
         seen=seen,
-        next_step=cure,
+        next_step=next_step or cure,
     )

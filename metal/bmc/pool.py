@@ -17,7 +17,7 @@ from metal.bmc.ipmi.account import IpmiDoor
 from metal.bmc.ipmi.bmc import IpmiBmc
 from metal.bmc.ipmi.link import IpmiLink
 from metal.bmc.pace import Pace
-from metal.bmc.passwords.plan import finish, is_exhausted, profile_now, tried_so_far
+from metal.bmc.passwords.plan import NotedProfile, finish, is_exhausted, profile_now, tried_so_far
 from metal.bmc.passwords.record import Records
 from metal.bmc.protocol import Bmc
 from metal.bmc.redfish.account import RedfishDoor
@@ -96,14 +96,8 @@ class BmcPool:
         """
         with self._in_use(address, deadline) as used, self._turn(used, deadline):
             spoken = self._choice.settle(used, deadline)
-            try:
-                with self._logged_in(used, spoken, deadline) as bmc:
-                    yield bmc
-            except BmcError as error:
-                if error.fault is BmcFault.AUTH and used.credentials != address.credentials:
-                    forget = f"metalswarm bmc password {address.host} --forget"
-                    error.next_step = f"{error.next_step}; if the BMC has been set back since its change: {forget}"
-                raise
+            with self._logged_in(used, spoken, deadline) as bmc:
+                yield bmc
 
     @contextmanager
     def used(self, address: BmcAddress, *, deadline: Deadline) -> Iterator[BmcAddress]:
@@ -115,6 +109,10 @@ class BmcPool:
         """
         with self._in_use(address, deadline) as used:
             yield self._choice.settle(used, deadline)
+
+    def stands_in(self, address: BmcAddress) -> bool:
+        """Whether this run speaks IPMI to a BMC that is known to speak Redfish, which does not answer."""
+        return self._choice.stands_in(address)
 
     @contextmanager
     def _logged_in(self, used: BmcAddress, spoken: BmcAddress, deadline: Deadline) -> Iterator[Bmc]:
@@ -213,7 +211,8 @@ class BmcPool:
                     seen=tried_so_far(change),
                     next_step=f"{finish(address.host, change)}   ({again if is_exhausted(change) else once})",
                 )
-            yield replace(address, credentials=profile or address.credentials)
+            noted = NotedProfile(profile, address.credentials) if profile else ""
+            yield replace(address, credentials=noted) if noted and noted != address.credentials else address
 
     @contextmanager
     def _turn(self, address: BmcAddress, deadline: Deadline) -> Iterator[None]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from metal.errors import HostError, HostFault
+from metal.ledger_access import needed, reason
 from metal.site import ledger_folder
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Entry", "HostKeys", "Ledger"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,19 @@ class Entry:
     missed: str = ""
 
 
+class HostKeys(dict[str, str]):
+    """Host keys by host; to ask for that of a host whose line could not be read raises that error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unread: dict[str, HostError] = {}
+
+    def get(self, host: str, default: Any = None) -> Any:
+        if host in self.unread:
+            raise self.unread[host]
+        return super().get(host, default)
+
+
 class Ledger:
     """A folder with one small file a host; survives a crash between the end of one life and the start of the next.
 
@@ -52,13 +66,21 @@ class Ledger:
         """The lines of one stack; the arguments are those of :func:`ledger_folder`."""
         return cls(ledger_folder(root, owner))
 
-    def host_keys(self, hosts: Iterable[str]) -> dict[str, str]:
+    def host_keys(self, hosts: Iterable[str]) -> HostKeys:
         """The key that each host showed in its last life; without those whose next system is under way.
 
-        :raises HostError: a line cannot be read.
+        A line that cannot be read is its host's error alone, when the key is asked for: no other one is taken for it.
         """
-        known = {host: self.read(host) for host in hosts}
-        return {host: entry.host_key for host, entry in known.items() if entry and entry.host_key and not entry.armed}
+        keys = HostKeys()
+        for host in hosts:
+            try:
+                entry = self.read(host)
+            except HostError as error:
+                keys.unread[host] = error
+                continue
+            if entry and entry.host_key and not entry.armed:
+                keys[host] = entry.host_key
+        return keys
 
     def read(self, host: str) -> Entry | None:
         path = self._path(host)
@@ -66,6 +88,14 @@ class Ledger:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise HostError(
+                "the local ledger line about it cannot be read",
+                fault=HostFault.NOT_READY,
+                host=host,
+                seen=reason(error, path),
+                next_step=needed(path),
+            ) from None
         try:
             data = json.loads(text)
             return Entry(
@@ -87,11 +117,21 @@ class Ledger:
             ) from None
 
     def write(self, host: str, entry: Entry) -> None:
+        """:raises HostError: it cannot be kept; nothing has been done that it stands for."""
         path = self._path(host)
-        path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps(asdict(entry)) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps(asdict(entry)) + "\n", encoding="utf-8")
+            fresh.replace(path)
+        except OSError as error:
+            raise HostError(
+                "the local ledger line about it cannot be written",
+                fault=HostFault.NOT_READY,
+                host=host,
+                seen=reason(error, path),
+                next_step=needed(path),
+            ) from None
 
     def note_probe(self, host: str) -> None:
         """Note that a probe begins."""

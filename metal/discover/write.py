@@ -12,10 +12,11 @@ from metal.discover.discover import Discovery
 from metal.discover.document import add_entries, move_bmc, new_document
 from metal.discover.entries import Scheme, bmc_map, entry_lines, name_of
 from metal.discover.match import Verdict
+from metal.errors import InputError
 from metal.settings.inventory import read_inventory
 from metal.settings.problems import Problems
 
-__all__ = ["Written", "write_down"]
+__all__ = ["Written", "check_writable", "write_down"]
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,34 @@ def _check(texts: Mapping[Path, str], inventories: Sequence[Path], root: Path) -
     problems.raise_if_any()
 
 
+def check_writable(path: Path, what: str) -> None:
+    """See that a file can be written there, as :func:`write_down` does it; what is there stays as it is.
+
+    :param what: the option that names the file.
+    :raises InputError: it cannot.
+    """
+    new = _fresh(path)
+    try:
+        if path.exists():
+            path.read_bytes()
+        new.touch()
+        new.unlink()
+    except OSError as error:
+        reason = f"{path.parent} cannot be written to" if error.filename == str(new) else "cannot be read"
+        raise InputError(
+            [f"{what} = {path}: {reason} ({error.strerror}); allowed: a file in a folder where files can be made"],
+            next_step="name another file, or mend the folder's owner and mode; nothing was sent to any BMC",
+        ) from None
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.new")
+
+
 def _replace(path: Path, text: str) -> None:
     """At once, with the mode that the file has."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new = _fresh(path)
     new.write_text(text, encoding="utf-8")
     if path.exists():
         new.chmod(path.stat().st_mode & 0o777)

@@ -53,10 +53,15 @@ def _reach(seen: BmcSight) -> Word:
     fault = _reach_trouble(seen)
     if fault is None:
         ping = "answers a ping" if seen.pong is not None else "does not answer a ping"
-        return Word(seen.protocol, True, ping if seen.protocol == _IPMI else "")
+        return Word(_spoken(seen), True, ping if seen.protocol == _IPMI else "")
     if fault.fault == BmcFault.UNREACHABLE:
         return Word("closed", False, fault.what)
-    return Word("silent" if fault.fault == BmcFault.TIMEOUT and seen.pong is None else seen.protocol, False, fault.what)
+    silent = fault.fault == BmcFault.TIMEOUT and seen.pong is None
+    return Word("silent" if silent else _spoken(seen), False, fault.what)
+
+
+def _spoken(seen: BmcSight) -> str:
+    return f"auto: {seen.protocol}" if seen.auto else seen.protocol
 
 
 def _reach_trouble(seen: BmcSight) -> Trouble | None:
@@ -131,6 +136,15 @@ def bmc_findings(seen: BmcSight | None) -> Iterator[Finding]:
         trouble = seen.logins[0].trouble
         assert trouble is not None
         yield Finding("session", f"login-{_slug(trouble.fault)}", trouble.what, trouble.cure)
+    if seen.stands_in:
+        yield Finding(
+            "bmc",
+            "redfish-silent",
+            "it does not answer over Redfish, which it is known to speak (by an earlier run, or by the certificate in "
+            "the inventory): IPMI stands in for this run",
+            "see that Redfish (its web server) is enabled and runs, or reset the BMC: the next run looks for it again. "
+            "If it is to stay with IPMI, protocol: ipmi in the inventory says so",
+        )
     yield from _session_findings(seen)
     yield from _door_findings(seen)
     yield from _act_findings(seen)

@@ -35,7 +35,7 @@ def host_words(machine: Machine, seen: HostSight) -> dict[str, Word]:
 
 def _shut(ssh: SshSight) -> Word:
     assert ssh.trouble is not None
-    words = {HostFault.AUTH: "key refused", HostFault.HOST_KEY: "other host key"}
+    words = {HostFault.AUTH: "key refused", HostFault.HOST_KEY: "other host key", "settings": "not asked"}
     state = next((word for fault, word in words.items() if ssh.trouble.fault == fault), "no answer")
     return Word(state, False, ssh.trouble.what)
 

@@ -15,7 +15,7 @@ from metal.bmc.rmcp.wire import Unreachable
 from metal.bmc.visit import SUITES, LoggedIn, Visit, visit
 from metal.doctor.boot_trip import trip, trip_by_protocol
 from metal.doctor.sight import BmcSight, Login, Trouble
-from metal.errors import BmcError, BmcFault, SettingsError
+from metal.errors import BmcError, BmcFault, Cancelled, MetalError, SettingsError
 from metal.settings.access import BmcAddress, BmcProtocol
 from metal.settings.credentials import Credentials
 from metal.waiting import Deadline, Run
@@ -71,11 +71,16 @@ def observe_bmc(
     trial = _Trial(skip_boot, efi)
     try:
         with pool.used(address, deadline=run.deadline(patience * _WAITS)) as used:
+            auto, stands_in = address.protocol is BmcProtocol.AUTO, pool.stands_in(address)
             if used.protocol is not BmcProtocol.IPMI:
-                return _by_protocol(used, pool, run.deadline(patience * _WAITS), trial)
+                seen = _by_protocol(used, pool, run.deadline(patience * _WAITS), trial)
+                return replace(seen, auto=auto)
             with visit(used, credentials=credentials, budget=budget, turn=run.deadline(_TURN_SECONDS)) as held:
-                return _look(held, run.deadline(patience * _WAITS), patience, trial)
-    except (BmcError, SettingsError) as error:
+                seen = _look(held, run.deadline(patience * _WAITS), patience, trial)
+                return replace(seen, auto=auto, stands_in=stands_in)
+    except Cancelled:
+        raise
+    except MetalError as error:  # of this host, whatever it is: the others are looked at
         return BmcSight(str(address.protocol), trouble=Trouble.of(error))
 
 

@@ -17,7 +17,7 @@ __all__ = ["BmcSight", "BootSight", "HostSight", "Login", "Machine", "SshSight",
 class Trouble:
     """An error as plain values.
 
-    :ivar fault: the class of failure, as its enumeration spells it.
+    :ivar fault: the class of failure, as its enumeration spells it; "busy" where a BMC said so.
     """
 
     what: str
@@ -28,7 +28,7 @@ class Trouble:
     def of(cls, error: MetalError) -> Trouble:
         if isinstance(error, SettingsError):
             return cls("; ".join(error.problems), error.next_step or "", "settings")
-        fault = str(error.fault) if isinstance(error, BmcError | HostError) else ""
+        fault = error.word if isinstance(error, BmcError) else str(error.fault) if isinstance(error, HostError) else ""
         seen = f": {error.seen}" if error.seen and error.seen not in error.what else ""
         return cls(" ".join(f"{error.what}{seen}".split()), " ".join((error.next_step or "").split()), fault)
 
@@ -70,6 +70,8 @@ class BootSight:
 class BmcSight:
     """One BMC.
 
+    :ivar auto: the protocol was found, and not named by the settings.
+    :ivar stands_in: it is spoken to over IPMI because Redfish does not answer, which it is known to speak.
     :ivar pong: seconds until it answered a ping; None: it did not.
     :ivar offered: cipher suites that it lists; None: it lists none.
     :ivar open_door: it begins a login with cipher suite 0; None: it did not say.
@@ -89,6 +91,8 @@ class BmcSight:
     power_trouble: Trouble | None = None
     boot: BootSight | None = None
     trouble: Trouble | None = None
+    auto: bool = False
+    stands_in: bool = False
 
     @property
     def opened(self) -> tuple[Login, ...]:

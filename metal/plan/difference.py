@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BEGUN", "Difference", "compare", "plain", "wants_eviction"]
+__all__ = ["BEGUN", "Difference", "compare", "is_in_swarm", "plain", "wants_eviction"]
+
+# Homes of hosts in no cluster: what they are for.
+_ALONE = ("free", "ready", "docker")
 
 BEGUN = "begun"
 """Output of a link whose last operation failed on its way: it is updated again, whatever is wanted then."""
@@ -84,6 +87,12 @@ def compare(
 def wants_eviction(seen: Mapping[str, Any], wish: Mapping[str, Any]) -> bool:
     """Whether a membership of a host on hold is still to be ended by the living side; both values as :func:`plain`."""
     return bool(wish.get("hold") and wish.get("evict") and not seen.get("evicted"))
+
+
+def is_in_swarm(wish: Mapping[str, Any]) -> bool:
+    """Whether the link's host is one of a swarm, by the inputs of whichever link: nothing else is ever drained."""
+    home = str(wish.get("home", ""))
+    return bool(wish.get("cluster") or wish.get("authority") or (home and home not in _ALONE))
 
 
 def _differs(old: Any, new: Any, is_unknown: Callable[[Any], bool]) -> bool:

@@ -15,11 +15,14 @@ class Word:
     :ivar state: a word or two; `-` where there is nothing to look at.
     :ivar good: True as wanted, False where there is something to mend, None where nothing can be said.
     :ivar detail: one line more, for a machine or a closer look.
+    :ivar cure: what to do about it, where an error has said that.
     """
 
     state: str
     good: bool | None = None
     detail: str = ""
+    cure: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"state": self.state, "good": self.good, "detail": self.detail}
+        told = {"state": self.state, "good": self.good, "detail": self.detail}
+        return told | ({"cure": self.cure} if self.cure else {})

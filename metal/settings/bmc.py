@@ -48,7 +48,7 @@ def read_bmc(
         _port(own, common, protocol, usual),
         protocol,
         credentials,
-        redfish_port=(own.redfish_port or common.redfish_port or usual) if protocol is BmcProtocol.AUTO else 443,
+        redfish_port=own.redfish_port or _redfish_port(common) or usual if protocol is BmcProtocol.AUTO else 443,
         fingerprint=own.fingerprint or "",
         ca="" if own.fingerprint or plain else own.ca or common.ca or "",
         plain_http=plain,
@@ -60,9 +60,15 @@ def read_bmc(
 
 
 def _port(own: BmcModel, common: BmcDefaults, protocol: BmcProtocol, redfish: int = _REDFISH_PORT) -> int:
-    # A default port belongs to the default protocol.
-    inherited = common.port if protocol is (common.protocol or BmcProtocol.IPMI) else None
-    return own.port or inherited or (redfish if protocol is BmcProtocol.REDFISH else _IPMI_PORT)
+    if protocol is BmcProtocol.REDFISH:
+        return own.port or _redfish_port(common) or redfish
+    # A default port belongs to the default protocol, and `auto` calls that of IPMI `port`.
+    return own.port or (None if common.protocol is BmcProtocol.REDFISH else common.port) or _IPMI_PORT
+
+
+def _redfish_port(common: BmcDefaults) -> int | None:
+    """That of Redfish, by the defaults."""
+    return (common.port if common.protocol is BmcProtocol.REDFISH else None) or common.redfish_port
 
 
 def _check(

@@ -36,8 +36,12 @@ def bmc_defaults(rack: RackModel | None, common: BmcDefaults) -> BmcDefaults:
         return common
     given = rack.bmc.model_dump(exclude_none=True)
     merged = {**common.model_dump(exclude_none=True), **given}
-    if _protocol(rack.bmc, common) is not _protocol(common) and "port" not in given:
-        merged.pop("port", None)  # a port belongs to the protocol that it was given with
+    before, after = _protocol(common), _protocol(rack.bmc, common)
+    if before is not after and BmcProtocol.REDFISH in (before, after) and "port" not in given:
+        # A port belongs to the protocol that it was given with; `auto` has one of each.
+        port = merged.pop("port", None)
+        if before is BmcProtocol.REDFISH and port:
+            merged.setdefault("redfish_port", port)
     return BmcDefaults.model_validate(merged)
 
 

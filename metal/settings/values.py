@@ -44,6 +44,7 @@ RESERVED_LABELS = "metalswarm."
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DURATION = r"(\d+h)?(\d+m)?(\d+(\.\d+)?s)?"
+_FINGERPRINT = r"[Ss][Hh][Aa]256(?:: ?| [Ff]ingerprint=)([0-9A-Fa-f:]{64,95})"
 _SIZE = r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|TiB|KB|kB|MB|GB|TB)"
 _LONGEST = 30 * 24 * 3600.0
 _LARGEST = 2**63 - 1
@@ -151,11 +152,13 @@ def _host_key(value: str) -> str:
 
 
 def _fingerprint(value: str) -> str:
-    kind, _, digits = value.strip().rpartition("sha256:") if "sha256:" in value else ("", "", "")
-    digits = digits.replace(":", "").lower()
-    if kind or not re.fullmatch(r"[0-9a-f]{64}", digits):
+    found = re.fullmatch(_FINGERPRINT, value.strip())
+    digits = found[1].replace(":", "").lower() if found else ""
+    if len(digits) != 64:
         raise problem(
-            "is not a certificate's fingerprint", "sha256: and 64 hexadecimal digits, with or without colons between"
+            "is not a certificate's fingerprint",
+            "sha256: and 64 hexadecimal digits, with or without colons between; or the line that "
+            "`openssl x509 -noout -fingerprint -sha256` prints",
         )
     return f"sha256:{digits}"
 
@@ -232,7 +235,7 @@ Mac = Annotated[str, AfterValidator(_mac)]
 Uuid = Annotated[str, AfterValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 HostKey = Annotated[str, AfterValidator(_host_key)]
 Fingerprint = Annotated[
-    str, AfterValidator(_fingerprint), WithJsonSchema({"type": "string", "pattern": "^sha256:[0-9A-Fa-f:]{64,95}$"})
+    str, AfterValidator(_fingerprint), WithJsonSchema({"type": "string", "pattern": f"^{_FINGERPRINT}$"})
 ]
 Flag = Annotated[bool, Strict()]
 Natural = Annotated[int, Strict(), Field(ge=0, le=_MOST)]

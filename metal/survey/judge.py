@@ -5,22 +5,44 @@ from __future__ import annotations
 from metal.cluster.consul.catalog import CatalogMember
 from metal.cluster.docker.wish import EngineSeen
 from metal.cluster.swarm.view import Node
+from metal.errors import BmcError, BmcFault, MetalError, SettingsError
 from metal.host.wish import ReadySeen
 from metal.plan.join import Role
 from metal.settings.fleet import HostWish, PowerWish, Purpose
 from metal.survey.view import Word
 
-__all__ = ["NOT_ASKED", "consul_word", "engine_word", "power_word", "ready_word", "swarm_word"]
+__all__ = ["NOT_ASKED", "bmc_state", "consul_word", "engine_word", "power_word", "ready_word", "swarm_word"]
 
 NOT_ASKED = Word("-", None)
 
 
-def power_word(host: HostWish, state: str | None, why: str = "") -> Word:
-    """:param state: `on`, `off`, or None where the BMC did not say, for the reason `why`."""
+_NO_LOGIN = (BmcFault.AUTH, BmcFault.PRIVILEGE, BmcFault.NO_SLOT, BmcFault.SUITE)
+
+
+def bmc_state(error: MetalError) -> str:
+    """What an error says of a BMC, in a word or two: most of them have answered."""
+    if isinstance(error, SettingsError):
+        return "not asked"
+    if not isinstance(error, BmcError):
+        return "error"
+    if error.word == "busy":
+        return "busy"
+    if error.fault in (BmcFault.TIMEOUT, BmcFault.UNREACHABLE):
+        return "no answer"
+    if error.fault is BmcFault.CERTIFICATE:
+        return "other certificate"
+    return "no login" if error.fault in _NO_LOGIN else "error"
+
+
+def power_word(host: HostWish, state: str | None, error: MetalError | None = None) -> Word:
+    """:param state: `on`, `off`, or None where the BMC did not say, for the reason that `error` gives."""
     if host.bmc is None:
         return Word("no BMC", None)
     if state is None:
-        return Word("no answer", False, why)
+        if error is None:
+            return Word("no answer", False)
+        what = "; ".join(error.problems) if isinstance(error, SettingsError) else error.brief
+        return Word(bmc_state(error), False, what, error.cure or "mend what the line above names")
     return Word(state, state == host.power.value)
 
 

@@ -36,6 +36,7 @@ class _Answer(Generic[T]):
 
     value: T | None = None
     why: str = ""
+    error: MetalError | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _try(ask: Callable[[], T]) -> _Answer[T]:
     except Cancelled:
         raise
     except MetalError as error:
-        return _Answer(None, error.what + (f" ({error.seen})" if error.seen else ""))
+        return _Answer(None, error.what + (f" ({error.seen})" if error.seen else ""), error)
 
 
 def _ask_host(site: Site, host: HostWish) -> tuple[_Answer[str], ReadySeen | None, _Answer[EngineSeen]]:
@@ -116,7 +117,7 @@ def _host_survey(
         address=host.access.address,
         purpose=host.purpose.value,
         cluster=host.cluster,
-        power=held or power_word(host, power.value, power.why),
+        power=held or power_word(host, power.value, power.error),
         ready=held or ready_word(host, ready),
         engine=held or engine_word(host, engine.value, engine.why),
         consul=_unless_held(host, consul_word(host, member, members.why, external=external)),

@@ -60,7 +60,7 @@ def test_a_chain_runs_over_redfish_and_auto_finds_it_and_remembers(lab: Lab, tmp
     assert again.ok
     assert not stack.links(again), again.output
 
-    # The other protocol comes back and Redfish goes: what was remembered is looked at anew.
+    # The other protocol comes back and Redfish goes: it stands in, run by run, and Redfish stays remembered.
     n2 = lab.host("n2")
     n2.plug()
     redfish_daemon(n2.spec).stop(deadline=Run().deadline(30))
@@ -71,7 +71,7 @@ def test_a_chain_runs_over_redfish_and_auto_finds_it_and_remembers(lab: Lab, tmp
     refreshed = stack.refresh()
     assert refreshed.ok, refreshed.output
     (line,) = remembered
-    assert json.loads(line.read_text()) == {"protocol": "ipmi"}
+    assert json.loads(line.read_text()) == {"protocol": "redfish"}, "IPMI stands in for a run, and no longer"
 
     assert stack.destroy().ok
     assert not n2.status().power

@@ -11,6 +11,7 @@ from metal.plan.verdict import Refuse
 from metal.settings.credentials import BmcLogin
 
 __all__ = [
+    "NotedProfile",
     "Standing",
     "begun",
     "candidates",
@@ -26,6 +27,17 @@ __all__ = [
 
 _SHORTEST = 8
 _GUESSES = 2
+
+
+class NotedProfile(str):
+    """A profile that is used because a change of password was noted, and that knows the one which the settings name."""
+
+    named: str
+
+    def __new__(cls, profile: str, named: str) -> NotedProfile:
+        noted = super().__new__(cls, profile)
+        noted.named = named
+        return noted
 
 
 def profile_now(change: Change | None, named: str) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from metal.bmc.failure import failure
 from metal.errors import BmcFault, MetalError
+from metal.ledger_access import needed, reason
 from metal.settings.access import BmcAddress
 from metal.waiting import Deadline, Pending, wait_until
 
@@ -66,6 +67,8 @@ class Records:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self._shut(address.host, error, path) from None
         try:
             data = json.loads(text)
             lists = {key: tuple(data[key]) for key in ("tried", "refused")}
@@ -116,7 +119,12 @@ class Records:
 
     @contextmanager
     def _locked(self, address: BmcAddress, deadline: Deadline, kind: int, reason: str) -> Iterator[None]:
-        with open(os.open(self._made(self._path(address.host, ".lock")), os.O_RDWR | os.O_CREAT, 0o600)) as lock:
+        path = self._path(address.host, ".lock")
+        try:
+            opened = os.open(self._made(path), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._shut(address.host, error, path) from None
+        with open(opened) as lock:
 
             def take() -> bool | Pending:
                 try:
@@ -136,6 +144,14 @@ class Records:
                 host=address.host,
             )
             yield  # closing the file frees the lock
+
+    def _shut(self, host: str, error: OSError, path: Path) -> MetalError:
+        return MetalError(
+            "the local record of its BMC's password cannot be used, so that nobody logs in to it",
+            host=host,
+            seen=reason(error, path),
+            next_step=needed(path),
+        )
 
     def _path(self, host: str, suffix: str = ".json") -> Path:
         return self._folder / f"{host}{suffix}"

@@ -84,6 +84,7 @@ class RedfishLink:
         """
         limit = self.deadline.within(self._patience)
         tried: list[str] = []
+        busy: int | None = None
         while not limit.passed:
             self._pace.wait(self.deadline.run, self.address.host)
             try:
@@ -101,6 +102,7 @@ class RedfishLink:
                 continue
             except (Silence, Hangup, Garbled) as error:
                 tried.append(f"{what}: {error}")
+                busy = None
                 if not repeatable:
                     raise self._unanswered(what, tried, "; it may have been carried out") from None
                 if isinstance(error, Garbled):
@@ -122,10 +124,11 @@ class RedfishLink:
                 raise self.refusal(answer, f"refuses to {what}", BmcFault.PRIVILEGE)
             if repeatable and self._is_busy(answer) and limit.remaining > _PAUSE:
                 tried.append(f"{what}: {describe(answer)}")
+                busy = answer.status if answer.status in _BUSY else None
                 self._wait(_pause_of(answer), limit)
                 continue
             return answer
-        raise self._unanswered(what, tried, f" within {limit}")
+        raise self._unanswered(what, tried, f" within {limit}", busy)
 
     def refusal(self, answer: Answer, what: str, fault: BmcFault = BmcFault.COMMAND) -> BmcError:
         """The error for an answer that says no."""
@@ -139,9 +142,11 @@ class RedfishLink:
     def _wait(self, seconds: float, limit: Deadline) -> None:
         self.deadline.run.pause(min(seconds, max(0.0, limit.remaining)), host=self.address.host)
 
-    def _unanswered(self, what: str, tried: list[str], how: str) -> BmcError:
+    def _unanswered(self, what: str, tried: list[str], how: str, busy: int | None = None) -> BmcError:
+        """:param busy: the last answer's status, where the BMC did answer, that it is busy."""
         seen = tried[-1] if tried else "nothing was sent; the deadline had passed"
-        return failure(self.address, BmcFault.TIMEOUT, f"no answer to {what}{how}", tried=tried, seen=seen)
+        words = f"is busy: no other answer to {what}{how}" if busy else f"no answer to {what}{how}"
+        return failure(self.address, BmcFault.TIMEOUT, words, tried=tried, seen=seen, code=busy)
 
     def _untrusted(self, refused: CertificateRefused) -> BmcError:
         seen = f"fingerprint {refused.seen}" if refused.seen else "no certificate"

@@ -97,6 +97,7 @@ class Authorization:
             self._renewed = True
             return
         if self._basic is _Basic.TAKEN or self._sessionless or _offers_basic(answer):
+            tried.append(f"the password with the request: {describe(answer)}")
             raise self._wrong(answer, tried)
         tried.append("the password with the request: refused, and Basic authentication not offered")
         self._basic = _Basic.REFUSED

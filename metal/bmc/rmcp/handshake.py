@@ -87,27 +87,32 @@ class Handshake:
         self.guid = b""
         self._tag = random(1)[0]
 
-    def run(self, limit: Deadline, rakp_wait: float, *, open_wait: float | None = None) -> SessionKeys:
+    def run(
+        self, limit: Deadline, rakp_wait: Callable[[float], float], *, open_wait: float | None = None
+    ) -> SessionKeys:
         """All messages of the login.
 
         :param open_wait: seconds for the answer to the first message, repeated meanwhile; None waits until `limit`.
-        :param rakp_wait: seconds for the answer to a RAKP message, which is sent once.
+        :param rakp_wait: seconds for the answer to a RAKP message, which is sent once, from those that the first
+            message took until its answer.
         :raises NoAnswer: start over.
         :raises LoginRefused: by status, or because a check value is wrong.
         """
         console_id, suite = self.console_id, self._suite
+        began = limit.run.clock()
         self.bmc_id = self._ask(
             Payload.OPEN_REQUEST,
             rakp.open_request(self._tag, console_id, suite),
             lambda answer: rakp.parse_open_response(answer, self._tag, console_id, suite),
             resend_times(limit if open_wait is None else limit.within(open_wait)),
         )
+        wait = rakp_wait(limit.run.clock() - began)
         console_random = self._random(rakp.RANDOM_BYTES)
         bmc_random, guid, proof = self._ask(
             Payload.RAKP1,
             rakp.rakp1(self._next_tag(), self.bmc_id, console_random, self._privilege, self._name),
             lambda answer: rakp.parse_rakp2(answer, self._tag, console_id, suite),
-            iter((limit.within(rakp_wait).at,)),
+            iter((limit.within(wait).at,)),
         )
         exchange = Exchange(
             suite, console_id, self.bmc_id, console_random, bmc_random, guid, self._privilege, self._name
@@ -122,7 +127,7 @@ class Handshake:
             Payload.RAKP3,
             rakp.rakp3(self._next_tag(), self.bmc_id, exchange.console_proof(self._password)),
             lambda answer: rakp.parse_rakp4(answer, self._tag, console_id, suite),
-            iter((limit.within(rakp_wait).at,)),
+            iter((limit.within(wait).at,)),
         )
         if not hmac.compare_digest(exchange.session_proof(secret), session_proof):
             raise LoginRefused("wrong BMC key: the check value of RAKP message 4", Status.INVALID_CHECK_VALUE)

@@ -27,8 +27,8 @@ _FAULTS: dict[int, tuple[BmcFault, str]] = {
 
 # A BMC gives a locked account out as one that it does not know.
 _LOCKED = (
-    ". If user and password are right, others may have locked the account: wait until it opens again (mostly 5 to 30 "
-    "minutes), or open it on the BMC itself"
+    ". If user and password are right, the account may be locked, by earlier runs with a wrong password or by others: "
+    "wait until it opens again (mostly 5 to 30 minutes), or open it on the BMC itself"
 )
 
 

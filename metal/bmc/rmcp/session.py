@@ -23,8 +23,10 @@ from metal.waiting import Deadline
 __all__ = ["FormerSession", "NoReply", "Session"]
 
 # RAKP messages are never repeated (BMCs dislike it): after this silence the login starts over. Mostly short, which
-# suits a network that loses datagrams; every third longer, which suits a BMC that is slow at its arithmetic.
+# suits a network that loses datagrams; every third longer, which suits a BMC that is slow at its arithmetic. Never
+# shorter than so many times what the BMC has needed, at its quickest, for the first answer of a login.
 _RAKP_WAIT = (0.7, 0.7, 1.5, 0.7, 0.7, 3.0)
+_RAKP_TIMES = 2.0
 # Some BMCs say nothing at all to a cipher suite that they do not take: after this silence another one is asked for.
 _SUITE_WAIT = 4.5
 # A request that must not be executed twice is sent once, and this long is waited for its answer.
@@ -41,6 +43,10 @@ _BUSY_PAUSE = 0.5
 
 class NoReply(Exception):
     """Nothing usable came back in time; what was asked may or may not have been done."""
+
+
+class _Busy(NoAnswer):
+    """The BMC has answered until the end, that it is busy."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Session:
         self._sequence = 0
         self._request_sequence = 0
         self._privilege = Privilege.ADMINISTRATOR
+        self._quickest = max(_RAKP_WAIT)
         self._wire: UdpWire | None = None
         self.former: list[FormerSession] = []
         self.unanswered: dict[int, float] = {}
@@ -155,6 +162,7 @@ class Session:
 
     def _login(self, limit: Deadline) -> None:
         refused_slot: LoginRefused | None = None
+        busy = False
         suites = list(self._suites)
         attempt = mixed_up = 0
         while not limit.passed:
@@ -170,6 +178,7 @@ class Session:
             except NoAnswer as error:
                 self._tried.append(f"{title}: {error}")
                 self._end()
+                busy = isinstance(error, _Busy)
                 if error.before_suite:
                     suite = suites[0].number
                     self.unanswered[suite] = self.unanswered.get(suite, 0.0) + self._run.clock() - began
@@ -194,6 +203,15 @@ class Session:
                     raise refusal(self._address, error, self._tried) from None
         if refused_slot:
             raise refusal(self._address, refused_slot, self._tried)
+        if busy:
+            raise failure(
+                self._address,
+                BmcFault.TIMEOUT,
+                f"takes the login and is busy, for all of {limit}",
+                tried=self._tried,
+                seen=f"Set Session Privilege Level: completion code {_BUSY:#04x} (node busy)",
+                code=_BUSY,
+            )
         raise failure(
             self._address,
             BmcFault.TIMEOUT,
@@ -206,12 +224,17 @@ class Session:
         assert self._wire
         handshake = Handshake(self._wire, suite, self._privilege, self._name, self._password, self._kg, self._random)
         try:
-            self._keys = handshake.run(limit, wait, open_wait=open_wait)
+            self._keys = handshake.run(limit, lambda first: self._rakp_wait(wait, first), open_wait=open_wait)
             self._guid = handshake.guid
         except BaseException:
             handshake.abandon()
             raise
         self._console_id, self._bmc_id, self._sequence = handshake.console_id, handshake.bmc_id, 0
+
+    def _rakp_wait(self, least: float, first: float) -> float:
+        """:param first: seconds until the first message was answered, what was lost on the way included."""
+        self._quickest = min(self._quickest, first)
+        return max(least, _RAKP_TIMES * self._quickest)
 
     def _set_privilege(self, limit: Deadline) -> None:
         while True:
@@ -225,7 +248,7 @@ class Session:
             if reply.code == _BUSY:
                 self._run.pause(_BUSY_PAUSE, host=self._address.host)
                 if limit.passed:
-                    raise NoAnswer("the BMC is busy")
+                    raise _Busy("the BMC is busy")
                 continue
             # Some BMCs let the user in as administrator and take it back here (pyghmi does the same second try).
             if reply.code in _CLOSED_TO_USER and self._privilege is Privilege.ADMINISTRATOR:

@@ -54,4 +54,5 @@ def test_an_inventory_that_is_wrong(project: Path, tmp_path: Path) -> None:
 
 def test_a_key_that_is_not_there(project: Path) -> None:
     said = refused(project, "ops@10.0.0.1:2222", "--jump=ssh://10.0.0.9", f"--jump-host-key={HOST_KEY}")
-    assert "/nowhere" in said
+    assert "--key = /nowhere: No such file or directory" in said
+    assert "METALSWARM_SSH" not in said

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from cli import discover
 from metal import discover as room
 from metal.discover.sight import Found
+from metal.discover.write import check_writable
 from metal.errors import InputError
 from tests.unit.metal.discover.test_write import discovery
 
@@ -23,6 +24,24 @@ def test_a_file_in_no_folder_is_refused_before_anything_is_asked(
     assert isinstance(done.exception, InputError)
     assert "there is no folder" in str(done.exception)
     assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize("option", ["--write", "--inventory"])
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """In /proc nobody makes a file, root neither."""
+    monkeypatch.setattr(room, "discover", lambda *given, **named: pytest.fail("it asked"))
+    file = Path("/proc/found.yaml" if option == "--write" else "/proc/version")
+    monkeypatch.setattr(discover, "_known", lambda files: ())
+    done = CliRunner().invoke(discover.app, ["127.0.0.1", option, str(file), "--update"])
+    assert isinstance(done.exception, InputError)
+    assert f"{option} = {file}: /proc cannot be written to" in str(done.exception)
+    assert ".new" not in str(done.exception)
+    kept = tmp_path / "found.yaml"
+    kept.write_text("hosts: {}\n")
+    check_writable(kept, "--write")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("found.yaml", "hosts: {}\n")]
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,11 @@ def test_the_list_of_commands_has_both_and_loads_neither_room() -> None:
         "loaded = {'metal.doctor', 'metal.discover'} & set(sys.modules); assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_code_that_no_finding_has_is_refused_before_anybody_is_asked(asked) -> None:
+    seen = asked(report())
+    done = CliRunner().invoke(doctor.app, ["--ignore", "foo"])
+    assert isinstance(done.exception, SettingsError)
+    assert "--ignore = foo: no such finding; allowed: anonymous, " in str(done.exception)
+    assert seen == {}

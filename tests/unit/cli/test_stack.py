@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cli import stack
-from cli.stack import open_stack
+from cli.stack import open_site, open_stack
 from metal.errors import SettingsError
+from metal.waiting import Run
 from tests.unit.small_fleet import document, write_inventory
 
 
@@ -99,3 +100,11 @@ def test_outside_a_project_and_without_an_engine(project: Path, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match="is in no Pulumi project"):
         open_stack()
+
+
+def test_a_ledger_that_cannot_be_kept_is_told_before_anybody_is_asked(project: Path) -> None:
+    (project / "checkout" / ".metalswarm").mkdir()
+    (project / "checkout" / ".metalswarm" / "ledger").write_text("in the way")
+    fleet, credentials = open_stack()
+    with pytest.raises(SettingsError, match=r"\.metalswarm/ledger: is no folder"):
+        open_site(fleet, credentials, Run())

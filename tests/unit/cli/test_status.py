@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -56,6 +57,16 @@ def test_what_is_not_as_wanted_is_said_below_and_by_the_exit_code(asked) -> None
     assert said[:2] == ["n2: power: n2 [reset]", "swarm blue: n9 (x, down) is not in the settings"]
     assert said[2].startswith("next: pulumi refresh")
     assert len(said) == 3
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_an_error_is_told_with_its_own_next_step_and_the_general_one_only_beside_something_else(asked, more) -> None:
+    shut = replace(N1, host="n3", power=Word("no login", False, "BMC 10.9.0.3: wrong password", "set the secret"))
+    asked(FleetSurvey({"n1": N1, "n3": shut} | ({"n2": BAD} if more else {})))
+    done = CliRunner().invoke(status.app, [])
+    assert done.exit_code == 1
+    assert "n3: power: BMC 10.9.0.3: wrong password\n  next: set the secret\n" in done.output
+    assert ("pulumi refresh" in done.output) is more
 
 
 def test_one_document_for_a_machine(asked) -> None:

@@ -87,6 +87,9 @@ def test_what_is_left_of_a_wave_is_said_on_each_host(inputs, born, monkeypatch) 
     LINK.diff("x", born, inputs)
     LINK.diff("x", born, {**inputs, "daemon": {}, "up": Unknown()})
     assert len(lines) == 1, "neither without a change nor where the whole host is made anew"
+    alone = {"authority": ""}
+    LINK.diff("x", {**born, **alone}, {**inputs, **alone, "daemon": {"mtu": 1400}})
+    assert lines[1:] == ["n1: in no swarm, so changed without a drain: daemon"]
 
 
 def test_a_lost_host_is_not_asked_to_stop_its_engine(act, begin, told, born) -> None:

@@ -143,6 +143,8 @@ def test_a_full_bmc_is_tried_again_and_named_when_it_stays_full(start):
     error = refused(responder, make_pool(), run=hurried(), seconds=30)
     assert error.fault is BmcFault.NO_SLOT
     assert "monitoring" in error.next_step
+    assert len(error.tried) > 1
+    assert f"tried: {len(error.tried)}x login, suite 3: " in str(error)
     assert [kind for kind, _ in responder.log].count(OPEN) < 20
     no_session_left(responder)
 
@@ -202,7 +204,18 @@ def test_an_account_that_others_have_locked_is_named_as_possible(start):
     wait_for("the lock has struck", lambda: responder.faults.fired() == {1: 1})
     locked = refused(responder, make_pool())
     assert locked.fault is BmcFault.AUTH
-    assert "may have locked the account" in locked.next_step
+    assert "account may be locked, by earlier runs with a wrong password or by others" in locked.next_step
+
+
+def test_a_wrong_password_is_not_said_to_be_harmless_over_several_runs(start):
+    """Each run tries it once: three of them lock the account on many BMCs."""
+    responder = start()
+    arm(responder, "lock-out", count=2)
+    told = [refused(responder, make_pool("not-the-password")).next_step for _ in range(3)]
+    assert [kind for kind, _ in responder.log].count(RAKP1) == 3
+    assert all("each run tries it once" in cure for cure in told)
+    assert not any("no account is locked" in cure for cure in told)
+    assert "by earlier runs" in told[-1]
 
 
 def test_a_login_that_works_lifts_what_was_refused_before(start):
@@ -308,12 +321,34 @@ def test_a_busy_bmc_is_asked_again(faulty):
     assert responder.executed == [ON]
 
 
+def test_a_bmc_that_is_busy_to_the_end_is_told_as_busy_and_not_as_silent(start):
+    responder = start()
+    arm(responder, "busy")
+    error = refused(responder, make_pool(), run=hurried(), seconds=30)
+    assert (error.fault, error.word) == (BmcFault.TIMEOUT, "busy")
+    assert "takes the login and is busy" in error.what
+    assert "firmware is being updated" in error.next_step
+    assert "reachable by UDP" not in error.next_step
+    assert len(error.tried) > 2
+    (tried,) = [line for line in str(error).splitlines() if "tried:" in line]
+    assert tried.count("Set Session Privilege Level") == 1
+    assert f"{len(error.tried) - 1}x Set Session Privilege Level" in tried
+
+
 def test_a_slow_bmc_is_waited_for(start):
     responder = start()
     arm(responder, "slow", seconds=0.2)
     with make_pool().open(address_of(responder), deadline=Run().deadline(100)) as bmc:
         bmc.power_cycle()
     assert responder.executed == [ON], "off it was already"
+
+
+def test_a_bmc_that_is_slow_from_the_first_answer_on_is_given_time_in_the_first_login(start):
+    responder = start()
+    arm(responder, "slow", seconds=1.0)
+    with make_pool().open(address_of(responder), deadline=Run().deadline(100)):
+        pass
+    assert [kind for kind, _ in responder.log].count(RAKP1) == 1
 
 
 def test_every_kind_of_a_bmc_is_tried_here():

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from metal.chassis.ledger import Entry, Ledger
@@ -89,3 +91,27 @@ def test_the_keys_that_a_command_pins_are_those_of_lives_that_stand(tmp_path):
     ledger.write("n3", Entry(1))
     assert ledger.host_keys(["n1", "n2", "n3", "n4"]) == {"n1": "ssh-ed25519 AAAA"}
     assert (tmp_path / ".metalswarm" / "ledger" / "shop.dev").is_dir()
+
+
+def test_a_line_that_cannot_be_read_or_written_is_an_error_of_its_host_with_path_and_cure(tmp_path):
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.write("n2", Entry(1, host_key="ssh-ed25519 AAAA"))
+    (tmp_path / "ledger" / "n1.json").mkdir()
+    for act in (lambda: ledger.read("n1"), lambda: ledger.write("n1", Entry(1))):
+        with pytest.raises(HostError) as caught:
+            act()
+        assert caught.value.host == "n1"
+        assert "n1.json" in f"{caught.value.seen}"
+        assert f"uid {os.geteuid()}" in f"{caught.value.next_step}"
+
+
+def test_one_line_that_cannot_be_read_hides_no_other_key_and_no_other_key_is_taken_for_it(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.write("n2", Entry(1, host_key="ssh-ed25519 AAAA"))
+    (tmp_path / "n1.json").mkdir()
+    (tmp_path / "n3.json").write_text("{")
+    keys = ledger.host_keys(["n1", "n2", "n3", "n4"])
+    assert (keys.get("n2"), keys.get("n4")) == ("ssh-ed25519 AAAA", None)
+    for host in ("n1", "n3"):
+        with pytest.raises(HostError, match="cannot be read"):
+            keys.get(host)

@@ -241,6 +241,11 @@ def test_a_changed_password_is_used_before_the_settings_name_it_and_none_is_gues
     rack.config = {"metalswarm:bmc-old": f"{USER}:the-old-one", "metalswarm:bmc-new": f"{USER}:{PASSWORD}"}
     rack.changed("n1", Phase.CHANGED, before="old", after="new")
     assert rack.examine()["n1"].good
+    responder.set_password("set-back")
+    found = rack.examine()["n1"]
+    assert codes(found)[0] == "login-authentication"
+    assert "metalswarm bmc password n1 --forget` goes back to 'old'" in found.findings[0].cure
+    wait_for("the login that was refused is given up", lambda: responder.open_slots == 0)
     responder.log.clear()
     rack.changed("n1", Phase.CHANGING, before="old", after="new")
     found = rack.examine()["n1"]
@@ -267,16 +272,17 @@ def test_auto_is_looked_at_by_the_protocol_that_a_run_would_use(rack: Rack, tmp_
     found = rack.examine()["n1"]
     assert found.good, found.findings
     assert (found.words["bmc"].state, found.words["power"].state, found.words["boot"].state) == (
-        "redfish",
+        "auto: redfish",
         "off",
         "kept",
     )
     assert 0x12 not in {kind for kind, _ in ipmi.log}, "a login where no run would make one"
     assert redfish.open_sessions == 0
     redfish.close()
-    found = rack.examine()["n1"]
-    assert found.good, found.findings
-    assert (found.words["bmc"].state, found.words["suites"].state) == ("ipmi", "3, 17")
+    for _ in range(2):
+        found = rack.examine()["n1"]
+        assert codes(found) == ["redfish-silent"]
+        assert (found.words["bmc"].state, found.words["suites"].state) == ("auto: ipmi", "3, 17")
     ipmi.close()
     found = rack.examine()["n1"]
     assert codes(found)[0] == "bmc-unreachable"
@@ -306,6 +312,26 @@ def test_what_keeps_a_bmc_from_being_used_is_named(rack: Rack, temper: dict[str,
     found = rack.examine()["n1"]
     assert code in codes(found)
     assert all(finding.cure for finding in found.findings)
+
+
+def test_a_bmc_that_answers_busy_is_not_told_to_be_away(rack: Rack) -> None:
+    rack.add("n1").faults.set(*kind_named("busy").rules())
+    found = rack.examine()["n1"]
+    assert codes(found)[0] == "login-busy"
+    assert (found.words["bmc"].state, found.words["session"].state) == ("ipmi", "busy")
+    assert "reachable by UDP" not in found.findings[0].cure
+
+
+def test_one_file_of_the_ledger_that_cannot_be_read_hides_no_other_host(rack: Rack) -> None:
+    rack.add("n1")
+    rack.add("n2")
+    (rack.folder / ".metalswarm" / "ledger" / "doctor.tests" / "bmc" / "n1.json").mkdir(parents=True)
+    (rack.folder / "ledger" / "n1.json").mkdir(parents=True)
+    found = rack.examine()
+    assert codes(found["n1"])[0] == "bmc-failed"
+    assert "n1.json" in found["n1"].findings[0].what
+    assert "read and write" in found["n1"].findings[0].cure
+    assert found["n2"].good
 
 
 @pytest.mark.parametrize("suite", [3, 17])
@@ -351,6 +377,7 @@ def test_a_host_without_a_bmc_is_looked_at_over_ssh_alone(rack: Rack) -> None:
     found = rack.examine()["n1"]
     assert found.words["bmc"].state == "none"
     assert codes(found) == ["ssh-settings"], "its key profile has no secret"
+    assert found.words["ssh"].state == "not asked", "without a key nobody was"
 
 
 def test_an_unknown_host_is_bad_settings(rack: Rack) -> None:

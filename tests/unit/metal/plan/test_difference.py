@@ -1,4 +1,5 @@
-from metal.plan.difference import compare, plain
+from metal.plan.difference import compare, is_in_swarm, plain
+from metal.settings.fleet import Purpose
 
 UNKNOWN = object()
 
@@ -57,3 +58,11 @@ def test_what_was_left_pending_by_a_hold_is_due_after_it():
 
 def test_drift_asks_for_an_update():
     assert verdict({"up": "a", "state": "off"}, {"up": "a"}, drifted=("state",)).updates == ("state",)
+
+
+def test_a_host_is_in_a_swarm_by_the_inputs_of_any_of_its_links() -> None:
+    assert is_in_swarm({"home": "blue"})
+    assert is_in_swarm({"authority": "blue"})
+    assert is_in_swarm({"cluster": "blue"})
+    homes = [{"home": purpose.value} for purpose in Purpose if purpose is not Purpose.SWARM]
+    assert not any(is_in_swarm(wish) for wish in ({}, {"authority": ""}, *homes))

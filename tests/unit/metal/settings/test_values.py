@@ -7,6 +7,7 @@ from metal.settings.values import (
     Address,
     Duration,
     Endpoint,
+    Fingerprint,
     LabelKey,
     LabelValue,
     Mac,
@@ -143,3 +144,28 @@ def test_a_labels_value_is_one_line() -> None:
     assert TypeAdapter(LabelValue).validate_python("") == ""
     with pytest.raises(ValidationError, match="is not one line of text"):
         TypeAdapter(LabelValue).validate_python("a\nb")
+
+
+_DIGITS = "FE:DC:BA:98:76:54:32:10:" * 4
+_PLAIN = "sha256:" + "fedcba9876543210" * 4
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        _PLAIN,
+        _PLAIN.upper(),
+        f"sha256:{_DIGITS[:-1]}",
+        f"SHA256:{_DIGITS[:-1].lower()}",
+        f"sha256 Fingerprint={_DIGITS[:-1]}",
+        f"SHA256 Fingerprint={_DIGITS[:-1]}\n",
+    ],
+)
+def test_fingerprints_as_they_are_written_and_as_openssl_prints_them(written: str) -> None:
+    assert TypeAdapter(Fingerprint).validate_python(written) == _PLAIN
+
+
+@pytest.mark.parametrize("written", [_PLAIN[:-1], _PLAIN[7:], f"sha1 Fingerprint={_DIGITS[:-1]}", f"{_PLAIN}:00", "x"])
+def test_what_is_no_fingerprint_is_refused_with_how_one_looks(written: str) -> None:
+    with pytest.raises(ValidationError, match=r"is not a certificate's fingerprint.*openssl x509 -noout -fingerprint"):
+        TypeAdapter(Fingerprint).validate_python(written)

@@ -7,6 +7,7 @@ import pytest
 from metal.cluster.consul.catalog import CatalogMember
 from metal.cluster.docker.wish import EngineSeen
 from metal.cluster.swarm.view import Node
+from metal.errors import BmcError, BmcFault, SettingsError
 from metal.host.wish import ReadyReport, ReadySeen
 from metal.plan.join import Role
 from metal.settings.fleet import PowerWish
@@ -34,7 +35,10 @@ def test_power(hosts) -> None:
     assert power_word(hosts["n1"], "off") == Word("off", False)
     assert power_word(hosts["n4"], "off") == Word("off", True)
     assert power_word(hosts["n4"], "on") == Word("on", False)
-    assert power_word(hosts["n1"], None, "time-out") == Word("no answer", False, "time-out")
+    late = BmcError("time-out", fault=BmcFault.TIMEOUT, seen="nothing", next_step="look at it")
+    assert power_word(hosts["n1"], None, late) == Word("no answer", False, "time-out (nothing)", "look at it")
+    secret = SettingsError(["metalswarm:bmc-x: is missing"], next_step="set it")
+    assert power_word(hosts["n1"], None, secret) == Word("not asked", False, "metalswarm:bmc-x: is missing", "set it")
     assert power_word(hosts["n3"], None) == Word("no BMC", None)
 
 

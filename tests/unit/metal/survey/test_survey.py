@@ -11,7 +11,7 @@ from metal.cluster.consul.catalog import CatalogMember
 from metal.cluster.stackengine import RingNode
 from metal.cluster.swarm.labels import HOST_LABEL
 from metal.cluster.swarm.view import Node
-from metal.errors import Cancelled, HostError, HostFault
+from metal.errors import BmcError, BmcFault, Cancelled, HostError, HostFault, SettingsError
 from metal.plan.join import Role
 from metal.survey.survey import _Answer, _ClusterAnswers, _host_survey, _strangers, _try
 from metal.survey.view import LAYERS, Word
@@ -40,6 +40,32 @@ def test_an_error_is_an_answer_and_an_interrupt_is_not() -> None:
     assert _try(fail(HostError("no answer", fault=HostFault.TIMEOUT, seen="reset"))).why == "no answer (reset)"
     with pytest.raises(Cancelled):
         _try(fail(Cancelled("cancelled")))
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (BmcError("x", fault=BmcFault.TIMEOUT), "no answer"),
+        (BmcError("x", fault=BmcFault.TIMEOUT, code=0xC0), "busy"),
+        (BmcError("x", fault=BmcFault.UNREACHABLE), "no answer"),
+        (BmcError("x", fault=BmcFault.AUTH), "no login"),
+        (BmcError("x", fault=BmcFault.NO_SLOT), "no login"),
+        (BmcError("x", fault=BmcFault.CERTIFICATE), "other certificate"),
+        (BmcError("x", fault=BmcFault.PROTOCOL), "error"),
+        (SettingsError(["metalswarm:bmc-x is missing"]), "not asked"),
+    ],
+)
+def test_no_answer_is_said_of_a_bmc_that_gave_none_and_of_no_other(tmp_path, error, state) -> None:
+    host = small_fleet(tmp_path).hosts["n2"]
+    error.seen, error.next_step = "status 0x0f", "set the\n  secret"
+
+    def refuse() -> str:
+        raise error
+
+    found = _host_survey(host, _try(refuse), None, _Answer(), _ClusterAnswers()).power
+    assert (found.state, found.good, found.cure) == (state, False, "set the secret")
+    assert found.detail == ("metalswarm:bmc-x is missing" if state == "not asked" else "x (status 0x0f)")
+    assert found.to_dict()["cure"] == "set the secret"
 
 
 def test_a_host_on_hold_is_shown_and_never_counted_against_the_fleet(tmp_path) -> None:

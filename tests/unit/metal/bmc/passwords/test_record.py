@@ -69,3 +69,19 @@ def test_who_waits_goes_on_when_the_change_is_over(records):
         assert not used.is_set()
     thread.join(20)
     assert used.is_set()
+
+
+def test_a_record_that_this_user_may_not_touch_is_an_error_of_its_host_with_path_and_cure(records, tmp_path):
+    (tmp_path / "bmc" / "n1.json").mkdir(parents=True)
+    (tmp_path / "bmc" / "n1.lock").mkdir()
+
+    def lock():
+        with records.use(N1, Run().deadline(5)):
+            pytest.fail("nobody may use it")
+
+    for act, file in ((lambda: records.read(N1), "n1.json"), (lock, "n1.lock")):
+        with pytest.raises(MetalError) as caught:
+            act()
+        assert caught.value.host == "n1"
+        assert str(tmp_path / "bmc" / file) in str(caught.value)
+        assert "uid " in str(caught.value.next_step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,9 +85,13 @@ def test_ipmi_alone_is_found_and_no_later_run_waits_for_redfish(ipmi, make_pool,
 
 
 @pytest.mark.demand("U6", "U7")
-def test_a_remembered_protocol_that_stopped_working_is_looked_at_anew(redfish, ipmi, certificate, make_pool, tmp_path):
+@pytest.mark.parametrize("pinned", [True, False])
+def test_ipmi_stands_in_for_redfish_in_one_run_and_is_not_remembered(
+    redfish, ipmi, certificate, make_pool, tmp_path, pinned
+):
     responder, memory = redfish(), tmp_path / "protocols"
-    address = auto(responder, ipmi, fingerprint=certificate.fingerprint)
+    how = {"fingerprint": certificate.fingerprint} if pinned else {"ca": str(certificate.pem)}
+    address = auto(responder, ipmi, **how)
     pool = make_pool(memory=memory)
     assert spoken(pool, address) is BmcProtocol.REDFISH
     responder.close()
@@ -94,10 +99,55 @@ def test_a_remembered_protocol_that_stopped_working_is_looked_at_anew(redfish, i
         spoken(pool, address)
     assert caught.value.fault is BmcFault.UNREACHABLE
     # In this run the next caller looks anew; so does the next run.
-    assert spoken(pool, address) is BmcProtocol.IPMI
+    lines: list[str] = []
+    assert spoken(pool, address, Run(progress=lines.append)) is BmcProtocol.IPMI
+    assert ["n1" in line and "does not answer over Redfish" in line for line in lines] == [True]
+    assert pool.stands_in(address)
+    later = make_pool(memory=memory)
+    assert [spoken(later, address, Run(progress=lines.append)) for _ in range(2)] == [BmcProtocol.IPMI] * 2
+    assert len(lines) == 2, "each run looks once, and tells it once"
+    (line,) = memory.iterdir()
+    assert "redfish" in line.read_text()
+    redfish(port=address.redfish_port)
+    back = make_pool(memory=memory)
+    assert spoken(back, address) is BmcProtocol.REDFISH
+    assert not back.stands_in(address)
+
+
+def test_a_named_certificate_counts_as_redfish_seen_whatever_is_remembered(
+    redfish, ipmi, certificate, make_pool, tmp_path
+):
+    """As of a BMC that was found, and remembered, while its web server was off."""
+    memory = tmp_path / "protocols"
+    address = auto(SimpleNamespace(port=dead()), ipmi)
     assert spoken(make_pool(memory=memory), address) is BmcProtocol.IPMI
     (line,) = memory.iterdir()
-    assert "ipmi" in line.read_text()
+    redfish(port=address.redfish_port)
+    assert spoken(make_pool(memory=memory), address) is BmcProtocol.IPMI, "Redfish was never seen: nobody waits for it"
+    pinned = replace(address, fingerprint=certificate.fingerprint)
+    assert spoken(make_pool(memory=memory), pinned) is BmcProtocol.REDFISH
+    line.write_text('{"protocol": "ipmi"}')
+    with pytest.raises(BmcError) as caught:
+        spoken(make_pool(memory=memory), replace(address, fingerprint="sha256:" + "0" * 64))
+    assert caught.value.fault is BmcFault.CERTIFICATE
+
+
+def test_where_a_bmc_has_several_systems_nothing_stands_in(ipmi, make_pool):
+    address = auto(SimpleNamespace(port=dead()), ipmi, system="node-2")
+    with pytest.raises(BmcError) as caught:
+        spoken(make_pool(), address)
+    assert caught.value.fault is BmcFault.UNREACHABLE
+    assert "'node-2'" in caught.value.what
+
+
+def test_a_memory_that_cannot_be_written_to_is_told_once_in_a_run_and_fails_nothing(ipmi, make_pool, tmp_path):
+    memory = tmp_path / "ledger" / "protocols"
+    memory.parent.write_text("a file where the folder should be")
+    lines: list[str] = []
+    pool, run = make_pool(memory=memory), Run(progress=lines.append)
+    for _ in range(2):  # two BMCs of one run, as far as the memory goes
+        assert spoken(pool, auto(SimpleNamespace(port=dead()), ipmi), run) is BmcProtocol.IPMI
+    assert [str(memory) in line for line in lines if "not remembered" in line] == [True]
 
 
 def test_neither_is_one_error_with_both_tried(make_pool):

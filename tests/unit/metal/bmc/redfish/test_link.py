@@ -148,6 +148,8 @@ def test_a_bmc_that_stays_busy_is_one_error_with_its_word(redfish, at, make_pool
     error = fault_of(make_pool(patience=5), at(responder))
     assert error.fault is BmcFault.TIMEOUT
     assert "starting" in str(error)
+    assert error.word == "busy"
+    assert "firmware is being updated" in str(error)
 
 
 def test_a_dropped_connection_is_made_anew_for_what_may_be_asked_twice(redfish, at, make_pool):
