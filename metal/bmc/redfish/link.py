@@ -44,6 +44,7 @@ class RedfishLink:
         self._patience = patience
         self._pace = pace
         self._login = Authorization(address, login, http, deadline.run, sessions=lambda: self.sessions)
+        self._secrets = (login.password,)
         self._busy: frozenset[str] = frozenset()
         self._reached = False
 
@@ -123,7 +124,7 @@ class RedfishLink:
             if answer.status == 403:
                 raise self.refusal(answer, f"refuses to {what}", BmcFault.PRIVILEGE)
             if repeatable and self._is_busy(answer) and limit.remaining > _PAUSE:
-                tried.append(f"{what}: {describe(answer)}")
+                tried.append(f"{what}: {describe(answer, self._secrets)}")
                 busy = answer.status if answer.status in _BUSY else None
                 self._wait(_pause_of(answer), limit)
                 continue
@@ -134,7 +135,7 @@ class RedfishLink:
         """The error for an answer that says no."""
         if answer.status in _BUSY:
             fault = BmcFault.TIMEOUT
-        return failure(self.address, fault, what, seen=describe(answer), code=answer.status)
+        return failure(self.address, fault, what, seen=describe(answer, self._secrets), code=answer.status)
 
     def _is_busy(self, answer: Answer) -> bool:
         return answer.status in _BUSY or (not answer.ok and names_any(answer, self._busy))

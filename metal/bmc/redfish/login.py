@@ -97,7 +97,7 @@ class Authorization:
             self._renewed = True
             return
         if self._basic is _Basic.TAKEN or self._sessionless or _offers_basic(answer):
-            tried.append(f"the password with the request: {describe(answer)}")
+            tried.append(f"the password with the request: {self._describe(answer)}")
             raise self._wrong(answer, tried)
         tried.append("the password with the request: refused, and Basic authentication not offered")
         self._basic = _Basic.REFUSED
@@ -122,7 +122,7 @@ class Authorization:
         if answer.ok and (token := answer.headers.get("x-auth-token")):
             self._token, self._session = token, session_path(answer)
             return None
-        seen = describe(answer)
+        seen = self._describe(answer)
         tried.append(f"open a session: {seen}")
         if names_any(answer, self._full):
             return self._do_without(BmcFault.NO_SLOT, "gives no session", seen, tried)
@@ -149,7 +149,7 @@ class Authorization:
             if answer.status in (_UNAUTHORIZED, _FORBIDDEN) and self._basic is not _Basic.REFUSED:
                 answer = self._http.exchange("DELETE", session, headers=self._password(), body=None, limit=limit)
             gone = answer.ok or answer.status in (404, 410)
-            seen = describe(answer)
+            seen = self._describe(answer)
         except (Unreachable, CertificateRefused, Silence, Hangup, Garbled) as error:
             gone, seen = False, str(error)
         if not gone:
@@ -157,13 +157,16 @@ class Authorization:
                 f"{self._address.host}: its BMC did not end our session ({seen}); it ends by itself when idle"
             )
 
+    def _describe(self, answer: Answer) -> str:
+        return describe(answer, secrets=(self._login.password,))
+
     def _wrong(self, answer: Answer, tried: list[str], what: str = "") -> BmcError:
         return failure(
             self._address,
             BmcFault.AUTH,
             what or f"wrong user or password (credential profile '{self._address.credentials}')",
             tried=tried,
-            seen=describe(answer),
+            seen=self._describe(answer),
             code=answer.status,
         )
 

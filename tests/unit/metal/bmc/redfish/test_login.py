@@ -168,6 +168,20 @@ def test_a_wrong_password_is_tried_once(redfish, at, make_pool):
     assert caught.value.tried == (f"the password with the request: {caught.value.seen}",)
 
 
+def test_a_password_that_the_bmc_says_back_is_not_shown(redfish, at, make_pool):
+    said, lines = {"action": "answer", "status": 401, "text": "x" * 190 + "mistaken"}, []
+    responder = redfish(basic=False)
+    responder.fault({"match": LOGIN, **said})
+    with (
+        pytest.raises(BmcError) as caught,
+        make_pool(password="mistaken").open(at(responder), deadline=Run(progress=lines.append).deadline(60)),
+    ):
+        pytest.fail("opened")
+    assert caught.value.fault is BmcFault.AUTH
+    assert "(the pass" in caught.value.seen
+    assert "mist" not in f"{caught.value}{caught.value.tried}{lines}"
+
+
 def test_a_login_whose_answer_is_lost_is_not_repeated(redfish, at, make_pool):
     """It may have left a session behind whose name nobody knows: not another one, then."""
     responder = redfish()
