@@ -66,6 +66,7 @@ class Responder:
         self._lock = threading.RLock()
         self._tokens: dict[str, str] = {}
         self._away_until = 0.0
+        self._coming = (float("inf"), "")
         for path, document in self.tree.items():
             if re.search(r"/Systems/[^/]+$", path) and path not in self.boards:
                 self.boards[path] = _board_of(document)
@@ -98,6 +99,13 @@ class Responder:
             self._tokens.clear()
             self._away_until = time.monotonic() + seconds
 
+    def password_now(self) -> str:
+        """With what was accepted some time ago and comes true by now."""
+        with self._lock:
+            if time.monotonic() >= self._coming[0]:
+                self.password, self._coming = self._coming[1], (float("inf"), "")
+            return self.password
+
     def show(self, certificate: Certificate) -> None:
         """Another certificate from the next connection on."""
         self._server.use(certificate)
@@ -116,6 +124,7 @@ class Responder:
         if rule is not None and rule.latency:
             self._server.pause(rule.latency)
         with self._lock:
+            self.password_now()
             admitted = self._admitted(request)
             self.log.append((request.method, request.path, admitted or ""))
             if rule is None or rule.action is Action.SERVE:
@@ -281,8 +290,15 @@ class Responder:
         if self.temper.forgets_passwords > 0:
             self.temper.forgets_passwords -= 1
             return Reply(HTTPStatus.OK, {})
-        self.password = wanted[: self.temper.keeps_letters or None]
         self.changes += 1
+        kept = wanted[: self.temper.keeps_letters or None]
+        if self.temper.applies_after:
+            # What is the password already changes nothing, also where another one is on its way.
+            self._coming = (
+                self._coming if kept == self.password else (time.monotonic() + self.temper.applies_after, kept)
+            )
+            return Reply(HTTPStatus.OK, {})
+        self.password = kept
         self.temper.must_change = False
         if self.temper.ends_sessions:
             self._tokens.clear()

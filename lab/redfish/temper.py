@@ -36,6 +36,7 @@ class Temper:
     :ivar none_target: target None goes along with Disabled.
     :ivar forgets_restore: accepts so many power restore policies without keeping them.
     :ivar forgets_passwords: accepts so many passwords without keeping them.
+    :ivar applies_after: seconds until an accepted password is the one.
     :ivar keeps_letters: cuts a password off after so many.
     :ivar refuses_passwords: by a rule of its own, and repeats them in its answer.
     :ivar must_change: until its password is another one, it shows nothing but the account that is to be changed.
@@ -55,6 +56,7 @@ class Temper:
     forgets_restore: int = 0
     same_state: int = 409
     forgets_passwords: int = 0
+    applies_after: float = 0.0
     keeps_letters: int = 0
     refuses_passwords: bool = False
     must_change: bool = False

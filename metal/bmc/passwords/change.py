@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from metal.bmc.account import Account, Door
 from metal.bmc.failure import failure
-from metal.bmc.passwords.plan import begun, candidates, concluded, next_login, refuse_password
+from metal.bmc.passwords.plan import begun, candidates, concluded, next_login, once_more, refuse_password
 from metal.bmc.passwords.record import Change, Phase, Records, spell
 from metal.bmc.pool import BmcCredentials, BmcPool
 from metal.errors import BmcError, BmcFault, SettingsError
@@ -26,6 +26,8 @@ __all__ = ["ensure_password"]
 # Between accepting a password and keeping it, BMCs take their time; a login too early would count as a wrong one.
 _APPLIES = 3.0
 _LOOK_AGAIN = 0.5
+# Where an accepted password did not show, it may come true later still: before the old one is called the right one.
+_APPLIES_LATE = 6.0
 # With the first session still open, a BMC that has no second one is not waited for long.
 _SECOND_LOGIN = 6.0
 
@@ -49,7 +51,7 @@ def ensure_password(
     with pool.alone(address, deadline=deadline) as (door, records):
         change = records.read(address)
         if change and again:
-            change = replace(change, tried=(), refused=())
+            change = once_more(change)
         logins = {profile: credentials.bmc(profile) for profile in {*candidates(change, address.credentials), wanted}}
         for login in logins.values():
             problem = refuse_password(login, logins[wanted], wanted)
@@ -138,6 +140,8 @@ class _Act:
                 change = replace(change, kept=False)
                 self._records.write(self._door.address, change)
                 self._put(session, before)
+                if accepted:
+                    self._door.deadline.run.pause(_APPLIES_LATE, host=self._door.address.host)
         else:
             self._settle(change)  # raises: both were tried
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metal.bmc.ipmi.users import LONGEST_PASSWORD
 from metal.bmc.passwords.record import Change, Phase
@@ -19,6 +19,7 @@ __all__ = [
     "finish",
     "is_exhausted",
     "next_login",
+    "once_more",
     "profile_now",
     "refuse_password",
     "standing",
@@ -73,19 +74,36 @@ def next_login(change: Change | None, named: str, wanted: str) -> str | Refuse:
             f"finished before one to '{wanted}'",
             f"metalswarm bmc password {{host}} --to {change.after}",
         )
-    left = [profile for profile in (change.after, change.before) if profile not in change.tried]
+    left = _untried(change)
     if change.kept and change.after not in change.refused:
         left = [change.after]
     if left and len(change.tried) < _GUESSES:
         return left[0]
+    left = _untried(change)
+    other = f"; that of '{left[0]}' has not been tried" if left else ""
+    each = f"that of '{left[0]}'" if left else "each once more"
     return Refuse(
-        f"neither the password of profile '{change.before}' nor that of '{change.after}' is known to work: both were "
-        "tried as often as it is safe to",
+        f"neither the password of profile '{change.before}' nor that of '{change.after}' is known to work: as many "
+        f"logins were begun as it is safe to{other}",
         "a BMC that has locked the account refuses the right password too: wait until the lock is over (its manual "
-        f"says how long), then `metalswarm bmc password {{host}} --to {wanted} --again` tries each once more. If that "
+        f"says how long), then `metalswarm bmc password {{host}} --to {wanted} --again` tries {each}. If that "
         f"fails, set the password of '{wanted}' by the vendor's means (`ipmitool user set password` on the host itself "
         f"needs none), then `metalswarm bmc password {{host}} --to {wanted} --again`",
     )
+
+
+def once_more(change: Change) -> Change:
+    """The change as it is to be gone on with where a person has said that passwords may be tried once more.
+
+    One that has not been tried at all comes first: it may be the one that works, and the other may be the wrong one.
+    """
+    if change.tried and _untried(change):
+        return replace(change, tried=tuple(dict.fromkeys(change.tried)), kept=False)
+    return replace(change, tried=(), refused=())
+
+
+def _untried(change: Change) -> list[str]:
+    return [profile for profile in (change.after, change.before) if profile not in change.tried]
 
 
 def begun(at: str, before: str, after: str, since: str) -> Change:
@@ -141,7 +159,7 @@ def finish(host: str, change: Change) -> str:
 
 
 def _how_far(change: Change) -> str:
-    return "cut short, both were tried without a yes" if is_exhausted(change) else "cut short"
+    return f"cut short, {len(change.tried)} logins without a yes" if is_exhausted(change) else "cut short"
 
 
 def tried_so_far(change: Change) -> str:

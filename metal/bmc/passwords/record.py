@@ -35,7 +35,8 @@ class Change:
     :ivar before: while changing, the profile that worked; once changed, the one that the settings named.
     :ivar after: the profile whose password was, or was to be, set.
     :ivar phase: CHANGING: the BMC keeps one of the two. CHANGED: that of `after`, as a login showed.
-    :ivar kept: the BMC has said that it keeps the one of `after`; no login has shown it yet.
+    :ivar kept: the BMC has accepted the one of `after` and does not say that it keeps another; no login has shown it
+        yet.
     :ivar tried: profiles of the logins that were begun meanwhile and that nobody has heard a yes to, in order.
     :ivar refused: those of them that the BMC has said no to.
     :ivar since: UTC, ISO 8601.

@@ -102,7 +102,7 @@ class RedfishAccount:
                 raise failure(
                     self._address, BmcFault.TIMEOUT, "no answer to a login", tried=tried, seen=str(error)
                 ) from None
-            seen = describe(answer)
+            seen = describe(answer, (self._login.password,))
             tried.append(f"open a session: {seen}")
             if answer.ok and (token := answer.headers.get("x-auth-token")):
                 self._token, self._session = token, session_path(answer)
@@ -187,7 +187,7 @@ class RedfishAccount:
         collection = link_to(service.json(), "Accounts")
         members = self.ask("GET", collection).json().get("Members") if collection else ()
         found: list[str] = []
-        for member in (members or ())[:_MOST_ACCOUNTS]:
+        for member in members[:_MOST_ACCOUNTS] if isinstance(members, list) else ():
             path = link_to({"member": member}, "member")
             name = str(self.ask("GET", path).json().get("UserName") or "") if path else ""
             names += [name] if name else []
@@ -204,7 +204,7 @@ class RedfishAccount:
         except _LOST as error:
             return Put(None, str(error))
         # Some BMCs repeat a value that they refuse.
-        said = describe(answer).replace(password, "(the password)")
+        said = describe(answer, (password, self._login.password))
         return Put(answer.ok, "accepted" if answer.ok else said)
 
     def keeps(self, password: str) -> bool | None:

@@ -102,6 +102,10 @@ class LockingRedfish(RedfishResponder):
     def end_lock_out(self) -> None:
         self._in_a_row = 0
 
+    def count_one_more(self) -> None:
+        """A wrong one that came before."""
+        self._in_a_row += 1
+
     def set_password(self, password: str) -> None:
         self.password = password
 

@@ -69,7 +69,7 @@ def test_a_standing_in_words():
         (
             ("b", "a"),
             ("b",),
-            "cut short, both were tried without a yes: metalswarm bmc password n1 --to b --again",
+            "cut short, 2 logins without a yes: metalswarm bmc password n1 --to b --again",
             "that of 'b' was refused; that of 'a' got no answer that was heard",
         ),
     ],

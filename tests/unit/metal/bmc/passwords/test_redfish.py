@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.redfish.temper import Etag
+from metal.bmc.passwords.plan import begun
+from metal.bmc.passwords.record import spell
 from metal.errors import BmcError, BmcFault
 from tests.unit.metal.bmc.passwords.locking import NEW, OLD, Bench, LockingRedfish
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.demand("U35")
 
@@ -94,3 +98,49 @@ def test_an_answer_that_never_comes_is_found_out_by_a_login(bench: Bench, action
     assert bench.power() == "off"
     assert not bench.bmc.locked
     assert bench.bmc.wrong <= 1
+
+
+def test_a_password_that_comes_true_too_late_is_not_forgotten(bench: Bench) -> None:
+    """It is the old one when it is asked for at first: what is said of it then must not be what stands for good."""
+    bench.bmc.temper.applies_after = 1.5  # of the clock's six seconds, which are one and a half
+    with suppress(BmcError):
+        bench.change()
+    wait_for("the new password has come true", lambda: bench.bmc.password_now() == NEW)
+    bench.bmc.temper.applies_after = 0
+    assert not bench.bmc.locked
+    if bench.records.read(bench.address) is None:
+        bench.named = "new"
+    else:
+        bench.change(again=True)
+    assert bench.power() == "off"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_that_is_cut_in_its_login_with_a_password_that_was_not_kept_locks_nothing(
+    bench: Bench, again: bool
+) -> None:
+    bench.bmc.temper.forgets_passwords = 9
+    noted = begun(spell(bench.address), "old", "new", "")
+    bench.bmc.count_one_more()  # the login that was cut
+    bench.records.write(bench.address, replace(noted, kept=True, tried=("new",)))
+    if not again:
+        with pytest.raises(BmcError, match="that of 'old' has not been tried") as caught:
+            bench.change("old")
+        assert "--again` tries that of 'old'" in caught.value.next_step
+    assert bench.change("old", again=True)
+    assert not bench.bmc.locked
+    assert bench.power() == "off"
+
+
+@pytest.mark.parametrize("before", [0, 190])
+def test_no_password_is_in_an_error_where_the_bmc_repeats_it(bench: Bench, before: int) -> None:
+    """Also where it is cut off in the middle of it."""
+    told = "x" * before
+    for method, path, sent in (("PATCH", "/Accounts/", f"{NEW} or {OLD}"), ("POST", "/Sessions", OLD)):
+        rule = {"match": {"method": method, "path": path}, "action": "answer", "status": 400}
+        text = f"{told}{sent} is wrong"
+        bench.bmc.fault({**rule, "message": "Base.1.8.GeneralError", "text": text, "count": 1})
+        with pytest.raises(BmcError) as caught:
+            bench.change()
+        for letters in (NEW, OLD, NEW[:8], OLD[:8]):
+            assert letters not in str(caught.value) + " ".join(caught.value.tried)
