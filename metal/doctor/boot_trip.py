@@ -8,14 +8,16 @@ from metal.bmc.ipmi.bmc import IpmiBmc
 from metal.bmc.ipmi.bootflags import GET_BOOT_FLAGS, GET_BOOT_FLAGS_BYTES, set_boot_flags
 from metal.bmc.ipmi.completion import require
 from metal.bmc.ipmi.link import IpmiLink
-from metal.bmc.protocol import Bmc, BootDevice, BootTarget
+from metal.bmc.protocol import BootDevice, BootTarget
+from metal.bmc.redfish.bmc import RedfishBmc
+from metal.bmc.redfish.standing import Overtaken, Standing, why_not_kept
 from metal.bmc.rmcp.frames import Request
 from metal.bmc.visit import LoggedIn, Visit
 from metal.doctor.sight import BootSight, Trouble
 from metal.errors import BmcError, BmcFault, Cancelled
 from metal.waiting import Run
 
-__all__ = ["trip", "trip_by_protocol"]
+__all__ = ["trip", "trip_over_redfish"]
 
 _BACK_SECONDS = 20.0
 _CLEARING = 3
@@ -130,28 +132,55 @@ def _told(error: BmcError, efi: bool | None) -> Trouble:
     )
 
 
-def trip_by_protocol(bmc: Bmc, *, skip: str, efi: bool | None = None) -> BootSight:
-    """The same by the words of any protocol; for BMCs that are not spoken to in IPMI.
+def trip_over_redfish(bmc: RedfishBmc, *, skip: str, efi: bool | None = None) -> BootSight:
+    """The same over Redfish, in the words of the BMC: several of them are one target to everybody else here.
 
-    A mode that was asked for may stand afterwards where nothing is overridden: there it says nothing.
+    Not tried either over a lasting override that could not be put back as it is. The target of an override that is
+    not in force may be another one afterwards: it says nothing.
+
+    :raises Cancelled: the run was cancelled; what was there is back, or the error says what stands.
     """
     trial = _trial(efi)
     try:
         before = bmc.boot_device()
-        if skip or before.once:
-            return BootSight(before, skipped=skip or f"an override waits for its boot ({before})")
-        trouble: Trouble | None = None
-        try:
-            bmc.set_boot_device(trial.target, once=trial.once, efi=trial.efi)
-        except BmcError as error:
-            trouble = _told(error, efi)
-        try:
-            # Where no mode was asked for, legacy stayed as it was; a BMC may refuse to be told of it.
-            mode = before.efi or None if efi is None else before.efi
-            bmc.set_boot_device(before.target, once=before.once, efi=mode)
-            now = bmc.boot_device()
-        except BmcError as error:
-            return BootSight(before, trouble=trouble or Trouble.of(error), left=f"{trial}, or what was before")
+        boot = bmc.read_boot()[0]
     except BmcError as error:
         return BootSight(trouble=Trouble.of(error))
-    return BootSight(before, trouble=trouble, left="" if now == before else str(now))
+    kept = Standing.of(boot)
+    if kept.in_force and kept.enabled == "Once":
+        skip = skip or f"an override waits for its boot ({before})"
+    if skip := skip or why_not_kept(boot):
+        return BootSight(before, skipped=skip)
+    trouble, refused = None, False
+    try:
+        bmc.set_boot_device(trial.target, once=trial.once, efi=trial.efi)
+    except BmcError as error:
+        trouble, refused = _told(error, efi), error.fault is BmcFault.COMMAND
+    except Cancelled as error:
+        left, _ = _put_back_over_redfish(bmc, kept)
+        if left:
+            raise Cancelled(
+                "cancelled while a boot override was tried",
+                host=bmc.address.host,
+                seen=f"the boot override was {kept} and is now {left}",
+                next_step="set it by hand before the host is started again",
+            ) from error
+        raise
+    left, theirs = _put_back_over_redfish(bmc, kept, refused=refused)
+    if theirs and trouble is None:
+        return BootSight(before, skipped=f"somebody else set {left} meanwhile, which was left alone")
+    return BootSight(before, trouble=trouble, left=left)
+
+
+def _put_back_over_redfish(bmc: RedfishBmc, kept: Standing, *, refused: bool = False) -> tuple[str, bool]:
+    """What stands now where that is not what was kept, empty where it is; and whether it is somebody else's."""
+    ours = Standing("Once", "Hdd", "")
+    try:
+        now = bmc.put_back_boot(kept, ours, refused=refused, seconds=_BACK_SECONDS)
+    except Overtaken as overtaken:
+        return str(overtaken), True
+    except BmcError as error:
+        if error.fault is BmcFault.COMMAND and error.seen:
+            return error.seen, False
+        return f"{ours}, or what was before: {error.what}", False
+    return "" if now.same(kept) else str(now), False

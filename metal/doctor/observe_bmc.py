@@ -11,9 +11,10 @@ from metal.bmc.doorstep import SUITE_0
 from metal.bmc.failure import failure
 from metal.bmc.pool import BmcPool
 from metal.bmc.protocol import Bmc
+from metal.bmc.redfish.bmc import RedfishBmc
 from metal.bmc.rmcp.wire import Unreachable
 from metal.bmc.visit import SUITES, LoggedIn, Visit, visit
-from metal.doctor.boot_trip import trip, trip_by_protocol
+from metal.doctor.boot_trip import trip, trip_over_redfish
 from metal.doctor.sight import BmcSight, Login, Trouble
 from metal.errors import BmcError, BmcFault, Cancelled, MetalError, SettingsError
 from metal.settings.access import BmcAddress, BmcProtocol
@@ -155,6 +156,9 @@ def _by_protocol(address: BmcAddress, pool: BmcPool, deadline: Deadline, trial: 
 def _ask_by_protocol(bmc: Bmc, protocol: str, seconds: float, trial: _Trial) -> BmcSight:
     identity, identity_trouble = _try(bmc.identity)
     power, power_trouble = _try(bmc.power)
+    boot = None
+    if power is not None and isinstance(bmc, RedfishBmc):
+        boot = trip_over_redfish(bmc, skip=trial.skip, efi=trial.efi)
     return BmcSight(
         protocol,
         logins=(Login(None, seconds),),
@@ -162,7 +166,7 @@ def _ask_by_protocol(bmc: Bmc, protocol: str, seconds: float, trial: _Trial) -> 
         identity_trouble=identity_trouble,
         power=power,
         power_trouble=power_trouble,
-        boot=trip_by_protocol(bmc, skip=trial.skip, efi=trial.efi) if power is not None else None,
+        boot=boot,
     )
 
 

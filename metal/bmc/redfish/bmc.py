@@ -19,6 +19,7 @@ from metal.bmc.redfish.override import set_override
 from metal.bmc.redfish.power import decode_power_state, offered_resets, reset_action, reset_type
 from metal.bmc.redfish.restore import POLICY, read_restore, set_restore
 from metal.bmc.redfish.service import Service
+from metal.bmc.redfish.standing import Standing, put_back
 from metal.bmc.redfish.systems import device_of, find_system, link_to
 from metal.errors import BmcError, BmcFault
 from metal.settings.fleet import PowerRestore
@@ -120,6 +121,14 @@ class RedfishBmc:
     def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
         wanted = BootDevice(target) if target is BootTarget.DEFAULT else BootDevice(target, once, efi)
         set_override(self, self._link, wanted, self._treatment)
+
+    def put_back_boot(self, before: Standing, ours: Standing, *, refused: bool, seconds: float) -> Standing:
+        """Write the override that was there before ours; see :func:`put_back`.
+
+        :param seconds: it has so much time of its own, also where the run is cancelled or its deadline over.
+        """
+        with self._link.outlasting(seconds):
+            return put_back(self, self._link, before, ours, self._treatment, refused=refused)
 
     def read_boot(self) -> tuple[dict[str, Any], str, str]:
         """The `Boot` object of the state to come, the path to write it to, and its ETag; both may be elsewhere."""

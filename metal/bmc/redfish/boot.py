@@ -8,7 +8,7 @@ from typing import Any
 from metal.bmc.protocol import BootDevice, BootTarget
 from metal.bmc.quirks import BootMode, Treatment
 
-__all__ = ["Override", "decode_override", "encode_override", "fits", "refused_target"]
+__all__ = ["PLAIN_TARGETS", "Override", "decode_override", "encode_override", "fits", "refused_target"]
 
 _TARGETS = {
     BootTarget.PXE: "Pxe",
@@ -19,6 +19,9 @@ _TARGETS = {
     BootTarget.SETUP: "BiosSetup",
     BootTarget.USB: "Usb",
 }
+PLAIN_TARGETS = frozenset(_TARGETS.values())
+"""The words that are written for the targets that can be asked for."""
+
 _MEANINGS = {word: target for target, word in _TARGETS.items()} | {
     "None": BootTarget.DEFAULT,
     "UsbCd": BootTarget.OPTICAL,
@@ -49,7 +52,7 @@ def refused_target(boot: Mapping[str, Any], override: Override) -> str | None:
     ):
         offered, wanted = boot.get(listed), override.get(key)
         # What ends an override need not be listed as something to boot from.
-        if offered and wanted and wanted not in ("None", "Disabled", *map(str, offered)):
+        if isinstance(offered, list) and offered and wanted and wanted not in ("None", "Disabled", *map(str, offered)):
             return f"{key} {wanted} is not among {', '.join(map(str, offered))}"
     return None
 
@@ -69,7 +72,8 @@ def encode_override(device: BootDevice, boot: Mapping[str, Any], treatment: Trea
         raise ValueError(f"boot target {device.target} cannot be set; allowed: default, {', '.join(_TARGETS)}")
     else:
         word = _TARGETS[device.target]
-        if device.target is BootTarget.OPTICAL and treatment.optical in (boot.get(_ALLOWABLE) or ()):
+        offered = boot.get(_ALLOWABLE)
+        if device.target is BootTarget.OPTICAL and isinstance(offered, list) and treatment.optical in offered:
             word = treatment.optical
         override = {
             "BootSourceOverrideEnabled": "Once" if device.once else "Continuous",

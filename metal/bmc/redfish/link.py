@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event
 from typing import Any
 
 from metal.bmc.failure import failure
@@ -30,7 +33,8 @@ _BUSY = (429, 503)
 class RedfishLink:
     """One BMC's HTTP, login and patience.
 
-    :param deadline: nothing here outlasts it, but the end of the session by its own short limit.
+    :param deadline: nothing here outlasts it, but the end of the session by its own short limit, and what is done in
+        :meth:`outlasting`.
     :param patience: seconds of silence or of "busy" after which the BMC is given up, however late the deadline is.
     """
 
@@ -130,6 +134,15 @@ class RedfishLink:
                 continue
             return answer
         raise self._unanswered(what, tried, f" within {limit}", busy)
+
+    @contextmanager
+    def outlasting(self, seconds: float) -> Iterator[None]:
+        """For what must be done whatever has become of the run: the block has a deadline of its own, and no cancel."""
+        kept, self.deadline = self.deadline, replace(self.deadline.run, cancel=Event()).deadline(seconds)
+        try:
+            yield
+        finally:
+            self.deadline = kept
 
     def refusal(self, answer: Answer, what: str, fault: BmcFault = BmcFault.COMMAND) -> BmcError:
         """The error for an answer that says no."""

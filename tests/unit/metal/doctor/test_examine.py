@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,8 @@ from lab.faults.kinds import kind_named
 from lab.redfish.certificate import make_certificate
 from lab.redfish.responder import Responder as RedfishResponder
 from metal.bmc.passwords.record import Change, Phase, Records, spell
-from metal.bmc.protocol import BootDevice, BootTarget
 from metal.chassis.ledger import Entry, Ledger
 from metal.doctor import CHECKS, Examination, examine
-from metal.doctor.boot_trip import trip_by_protocol
 from metal.errors import Cancelled, SettingsError
 from metal.settings.access import Access, BmcAddress, BmcProtocol
 from metal.settings.credentials import Credentials
@@ -384,42 +382,3 @@ def test_an_unknown_host_is_bad_settings(rack: Rack) -> None:
     rack.add("n1")
     with pytest.raises(SettingsError, match=r"n7: no such host in the inventory; allowed: n1"):
         rack.examine("n1", "n7")
-
-
-class PlainBmc:
-    """The boot device of a BMC of another protocol; keeps it unless told otherwise."""
-
-    def __init__(self, now: BootDevice, *, keeps: Callable[[BootDevice], bool] = lambda device: True) -> None:
-        self.now = now
-        self.keeps = keeps
-        self.sets = 0
-
-    def boot_device(self) -> BootDevice:
-        return self.now
-
-    def set_boot_device(self, target: BootTarget, *, once: bool, efi: bool | None) -> None:
-        self.sets += 1
-        wanted = BootDevice(target, once, efi)
-        if self.keeps(wanted):
-            self.now = wanted
-
-
-def test_the_round_trip_in_another_protocol() -> None:
-    before = BootDevice(BootTarget.PXE, efi=True)
-    bmc = PlainBmc(before)
-    seen = trip_by_protocol(bmc, skip="")  # type: ignore[arg-type]
-    assert (seen.before, seen.trouble, seen.left, bmc.now, bmc.sets) == (before, None, "", before, 2)
-    stuck = trip_by_protocol(PlainBmc(before, keeps=lambda device: device != before), skip="")  # type: ignore[arg-type]
-    assert stuck.left == "disk (once)"
-    once = PlainBmc(BootDevice(BootTarget.PXE, once=True))
-    assert trip_by_protocol(once, skip="").skipped  # type: ignore[arg-type]
-    assert once.sets == 0
-
-
-def test_the_round_trip_in_another_protocol_in_a_mode() -> None:
-    before = BootDevice(BootTarget.PXE)
-    bmc = PlainBmc(before)
-    assert trip_by_protocol(bmc, skip="", efi=True).trouble is None  # type: ignore[arg-type]
-    assert bmc.now == before, "legacy again, as it was"
-    trip_by_protocol(bmc, skip="")  # type: ignore[arg-type]
-    assert bmc.now.efi is None, "nothing was said of a mode on the way there, so nothing on the way back"
