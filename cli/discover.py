@@ -80,6 +80,7 @@ def discover(
     that does not fit the inventory, a login that failed; with 2 where a range, an option or the settings are wrong.
     """
     from metal.discover import Wish, left
+    from metal.discover.line import one_line
 
     if inside:
         from cli.discover_inside import discover_inside
@@ -96,7 +97,7 @@ def discover(
         sys.stdout.write(written.texts.get(Path("-"), ""))
     _tell(found, written, write)
     if open_ends:
-        typer.echo(f"left to decide, so this ends with 1: {', '.join(open_ends)}", err=True)
+        typer.echo(one_line(f"left to decide, so this ends with 1: {', '.join(open_ends)}"), err=True)
         raise typer.Exit(1)
 
 
@@ -174,6 +175,7 @@ def _credentials(profile: str, stack: str | None) -> Credentials:
 def _tell(found: Discovery, written: Written, write: Path | None) -> None:
     from metal.discover.entries import described
     from metal.discover.left import is_moved
+    from metal.discover.line import one_line
     from metal.discover.match import Verdict
 
     for each in found.matches:
@@ -189,7 +191,7 @@ def _tell(found: Discovery, written: Written, write: Path | None) -> None:
             line = f"{each.words}; --update changes it there"
         else:
             line = each.words + (f"; no login: {each.found.trouble}" if each.found.trouble else "")
-        typer.echo(f"{place}: {line}", err=True)
+        typer.echo(one_line(f"{place}: {line}"), err=True)
     new = len(written.names)
     where = f", written to {write}" if write and new else ""
     typer.echo(

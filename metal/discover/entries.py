@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from metal.discover.line import one_line, quoted
 from metal.discover.sight import Found
 from metal.errors import SettingsError
 
@@ -77,7 +77,7 @@ def entry_lines(found: Found, name: str, *, credentials: str, address: str = "",
     if found.machine and found.machine.uuid:
         parts.append(f"uuid: {_scalar(found.machine.uuid)}")
     if found.machine and found.machine.macs:
-        parts.append(f"macs: [{', '.join(map(json.dumps, found.machine.macs))}]")
+        parts.append(f"macs: [{', '.join(map(quoted, found.machine.macs))}]")
     if not address:
         parts.append(f"hold: {_scalar(HOLD)}")
     return [*(f"# {line}" for line in described(found)), f"{_scalar(name)}: {{{', '.join(parts)}}}"]
@@ -94,7 +94,7 @@ def bmc_map(found: Found, credentials: str, ca: str = "") -> str:
     bmc = [f"address: {_scalar(found.address)}", f"protocol: {protocol}", f"port: {port}"]
     if not found.ipmi:
         if found.redfish and found.redfish.fingerprint and not found.vouched:
-            bmc.append(f"fingerprint: {json.dumps(found.redfish.fingerprint)}")
+            bmc.append(f"fingerprint: {quoted(found.redfish.fingerprint)}")
         if found.vouched and ca:
             bmc.append(f"ca: {_scalar(ca)}")
         if found.system:
@@ -105,7 +105,11 @@ def bmc_map(found: Found, credentials: str, ca: str = "") -> str:
 
 
 def described(found: Found) -> Iterable[str]:
-    """What was seen, in words."""
+    """What was seen, in words: each a line that cannot end the comment that it stands in."""
+    return map(one_line, _described(found))
+
+
+def _described(found: Found) -> Iterable[str]:
     machine = found.machine
     if machine:
         maker = f"{machine.maker} {machine.product}".strip()
@@ -130,4 +134,4 @@ def described(found: Found) -> Iterable[str]:
 def _scalar(text: str) -> str:
     if _PLAIN.fullmatch(text) and not _YAML_WORDS.fullmatch(text):
         return text
-    return json.dumps(text)
+    return quoted(text)

@@ -16,6 +16,7 @@ from metal.settings.values import (
     Fingerprint,
     Flag,
     HostKey,
+    Line,
     Mac,
     Name,
     Port,
@@ -61,7 +62,7 @@ class BmcDefaults(Model):
     port: Port | None = None
     credentials: Profile | None = None
     redfish_port: Port | None = None
-    ca: Text | None = None
+    ca: Line | None = None
     plain_http: Flag | None = None
 
 
@@ -70,7 +71,7 @@ class BmcModel(BmcDefaults):
 
     address: Endpoint | None = None
     fingerprint: Fingerprint | None = None
-    system: Text | None = None
+    system: Line | None = None
     absent: Flag = Field(default=False, exclude=True)
 
     @model_validator(mode="before")

@@ -24,6 +24,7 @@ __all__ = [
     "HostKey",
     "LabelKey",
     "LabelValue",
+    "Line",
     "Mac",
     "Name",
     "Natural",
@@ -216,9 +217,8 @@ def is_private(host: str) -> bool:
 
 Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
 LabelKey = Annotated[str, Field(min_length=1), AfterValidator(_label)]
-LabelValue = Annotated[
-    str, BeforeValidator(_text), AfterValidator(_line), WithJsonSchema({"type": ["string", "integer"]})
-]
+Line = Annotated[str, BeforeValidator(_text), AfterValidator(_line), WithJsonSchema({"type": ["string", "integer"]})]
+LabelValue = Line
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"})]
 Profile = Annotated[
     str,

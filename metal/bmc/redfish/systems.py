@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from metal.settings.access import BmcAddress
 __all__ = ["device_of", "find_system", "link_to", "member_paths", "same_uuid", "systems_of"]
 
 _MOST_PAGES = 20
+# In URLs; what is beyond would be a query, a fragment, another server's name, or no URL at all.
+_PLAIN = re.compile(r"/(?!/)[!-~]*")
+_MARKS = frozenset('#?\\"<>')
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,14 @@ def find_system(link: RedfishLink, root: Mapping[str, Any]) -> str:
 
 
 def link_to(resource: Mapping[str, Any], *keys: str) -> str:
-    """The path that a resource names under its keys; empty where it names none, or one on another server."""
+    """The path that a resource names under its keys; empty where it names none, one on another server, or no path."""
     value: Any = resource
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     if isinstance(value, list):
         value = value[0] if value else None
     path = value.get("@odata.id") if isinstance(value, dict) else None
-    return path if isinstance(path, str) and path.startswith("/") else ""
+    return path if isinstance(path, str) and _PLAIN.fullmatch(path) and not _MARKS & set(path) else ""
 
 
 def same_uuid(one: str, other: str) -> bool:
@@ -103,7 +107,7 @@ def member_paths(link: RedfishLink, collection: str) -> Iterator[str]:
             if path := link_to({"member": member}, "member"):
                 yield path
         following = page.get("Members@odata.nextLink")
-        if not isinstance(following, str) or not following.startswith("/"):
+        if not isinstance(following, str) or not _PLAIN.fullmatch(following):  # a query is usual here
             return
         collection = following
 
