@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import yaml
 
+from metal.discover.line import quoted
 from metal.errors import SettingsError
 
 __all__ = ["add_entries", "move_bmc", "new_document"]
@@ -52,32 +53,52 @@ def add_entries(text: str, lines: Sequence[str], *, file: str) -> str:
     return text[:end] + gap + "".join(f"{indent}{line}\n" for line in lines) + text[end:]
 
 
-def move_bmc(text: str, host: str, address: str, *, file: str, instead: str = "") -> str:
-    """The file with another address for a host's BMC.
+def move_bmc(text: str, host: str, address: str, *, file: str, instead: str = "", system: str = "") -> str:
+    """The file with another address for a host's BMC, and another system where its entry names one.
 
     :param instead: what stands in place of `none`; empty for the address alone.
-    :raises SettingsError: the address does not stand in that host's own entry.
+    :param system: Id of the system there; empty where it was not told.
+    :raises SettingsError: the address, or the system, does not stand in that host's own entry; or the entry names a
+        system, and which one it is at that address was not told.
     """
     root = _root(text, file)
     hosts = _value(root, "hosts") if root is not None else None
     entry = _value(hosts, host) if isinstance(hosts, yaml.MappingNode) else None
     bmc = _value(entry, "bmc") if isinstance(entry, yaml.MappingNode) else None
     place = _value(bmc, "address") if isinstance(bmc, yaml.MappingNode) else bmc
-    own = (
-        entry is not None
-        and isinstance(place, yaml.ScalarNode)
-        and entry.start_mark.index <= place.start_mark.index
-        and place.end_mark.index <= entry.end_mark.index
-    )
-    if not own or place is None:
+    slot = _value(bmc, "system")
+    merged = slot is None and _value(bmc, "<<") is not None
+    if not _is_own(place, entry) or (slot is not None and not _is_own(slot, entry)) or merged:
+        by_hand = f"the address {address}" + (f" and the system {system}" if system else "")
         raise SettingsError(
             [f"{file}: hosts.{host}.bmc: stands elsewhere (an anchor, or a merged map); allowed: in the entry itself"],
-            next_step=f"write the address {address} there by hand",
+            next_step=f"write {by_hand} there by hand",
         )
+    if slot is not None and not system:
+        raise SettingsError(
+            [f"{file}: hosts.{host}.bmc.system = {slot.value}: is that of another BMC; allowed: the one at {address}"],
+            next_step=f"which one it is there was not told: write the address {address} and its system by hand",
+        )
+    assert place is not None
     shown = address if ":" not in address else json.dumps(address)
     if instead and place is bmc and place.value == _NO_BMC:
         shown = instead
-    return text[: place.start_mark.index] + shown + text[place.end_mark.index :]
+    changes = [(place, shown)] if place.value != address else []
+    if slot is not None and slot.value != system:
+        changes.append((slot, quoted(system)))
+    for node, value in sorted(changes, key=lambda change: -change[0].start_mark.index):
+        text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
+    return text
+
+
+def _is_own(node: yaml.Node | None, entry: yaml.Node | None) -> bool:
+    """Whether it is one value that stands in the entry itself."""
+    return (
+        entry is not None
+        and isinstance(node, yaml.ScalarNode)
+        and entry.start_mark.index <= node.start_mark.index
+        and node.end_mark.index <= entry.end_mark.index
+    )
 
 
 def _root(text: str, file: str) -> yaml.MappingNode | None:

@@ -47,7 +47,18 @@ class Known:
 
     def is_at(self, found: Found) -> bool:
         """Whether the inventory has it where that was found: of a BMC with several systems, at that system."""
-        return self.answers_at(found.address) and self.system.lower() == found.system.lower()
+        there = found.slot if self.system else found.system
+        return self.answers_at(found.address) and self.system.lower() == there.lower()
+
+    def may_be_at(self, found: Found) -> bool:
+        """Likewise, where one side or the other does not tell the system."""
+        unsaid = not self.system or not found.slot
+        return self.answers_at(found.address) and (unsaid or self.system.lower() == found.slot.lower())
+
+    @property
+    def place(self) -> str:
+        """Where the inventory has it, in words."""
+        return f"{self.bmc or 'none'} system {self.system}" if self.system else self.bmc or "none"
 
     def answers_at(self, address: str) -> bool:
         return address == self.bmc or address in self.bmc_addresses
@@ -102,12 +113,30 @@ def _one(found: Found, known: Sequence[Known]) -> Match:
             return Match(found, Verdict.UNCLEAR, same[0], words)
         return _known(found, same[0], here)
     if here is None:
-        return Match(found, Verdict.NEW)
+        return _beside(found, [each for each in known if each.system and each.answers_at(found.address)])
     if machine is None or not _comparable(machine, here):
         words = f"at the address of {here.host}; whether it is that machine was not told"
         return Match(found, Verdict.AT_ADDRESS, here, words)
     words = f"another machine than {here.host}, whose BMC the inventory has here: {_differs(machine, here)}"
     return Match(found, Verdict.OTHER_MACHINE, here, words)
+
+
+def _beside(found: Found, others: Sequence[Known]) -> Match:
+    """What is at nobody's place.
+
+    :param others: hosts that the inventory has at systems of the same BMC.
+    """
+    if found.system or not others:
+        return Match(found, Verdict.NEW)
+    names = ", ".join(f"{each.host} (system {each.system})" for each in others)
+    machine = found.machine
+    if machine is None or not all(_comparable(machine, each) for each in others):
+        words = f"at the address of {names}; whether it is one of them was not told"
+        return Match(found, Verdict.AT_ADDRESS, others[0], words)
+    words = f"none of those that the inventory has at systems of this BMC: {names}"
+    if found.sole:
+        words += f"; it shows one system now, {found.sole}"
+    return Match(found, Verdict.UNCLEAR, others[0], f"{words}: correct the inventory")
 
 
 def match_own(found: Found, host: Known, known: Sequence[Known]) -> Match:
@@ -128,12 +157,13 @@ def match_own(found: Found, host: Known, known: Sequence[Known]) -> Match:
 
 
 def _known(found: Found, same: Known, here: Known | None) -> Match:
-    if same.answers_at(found.address):
+    if same.may_be_at(found):
         return Match(found, Verdict.KNOWN, same, f"{same.host}, as in {same.file}")
-    was = same.bmc or "none"
-    words = f"{same.host}, whose BMC {same.file} has at {was}"
+    words = f"{same.host}, whose BMC {same.file} has at {same.place}"
+    if same.system and found.slot:
+        words += f"; it is system {found.slot} here"
     if here is not None:
-        words += f"; that file's {here.host} is at this address: change both by hand"
+        words += f"; that file's {here.host} is at this {'system' if here.system else 'address'}: change both by hand"
         return Match(found, Verdict.UNCLEAR, same, words)
     return Match(found, Verdict.MOVED, same, words)
 

@@ -79,6 +79,7 @@ class Found:
     :ivar machine: None where nobody logged in.
     :ivar trouble: why a login failed, or was not made.
     :ivar system: Id of the system over Redfish, where there are several.
+    :ivar sole: Id of the system over Redfish, where the BMC has no other.
     :ivar vouched: an authority vouched for its certificate.
     :ivar unread: why the host's MACs could not be read beside what was.
     """
@@ -93,6 +94,12 @@ class Found:
     system: str = ""
     vouched: bool = False
     unread: str = ""
+    sole: str = ""
+
+    @property
+    def slot(self) -> str:
+        """Id of its system over Redfish; empty where nobody asked for it."""
+        return self.system or self.sole
 
     @property
     def place(self) -> str:

@@ -102,3 +102,21 @@ def test_a_bmc_gets_another_address_and_keeps_its_comments() -> None:
 def test_an_address_that_stands_elsewhere_is_left_to_a_person(text: str) -> None:
     with pytest.raises(SettingsError, match="stands elsewhere"):
         move_bmc(text, "n1", "10.9.0.77", file="x.yaml")
+
+
+SLOT = "hosts:\n  n1: {address: 10.0.0.1, bmc: {system: slot1, address: 10.9.0.1, protocol: redfish}} # mine\n"
+
+
+def test_a_system_goes_with_its_address() -> None:
+    moved = move_bmc(SLOT, "n1", "10.9.0.2", file="x.yaml", system="slot4")
+    assert moved == SLOT.replace("slot1", '"slot4"').replace("10.9.0.1", "10.9.0.2")
+    assert move_bmc(SLOT, "n1", "10.9.0.1", file="x.yaml", system="slot4") == SLOT.replace("slot1", '"slot4"')
+    assert move_bmc(BLOCK, "n1", "10.9.0.77", file="x.yaml", system="slot4") == BLOCK.replace("10.9.0.1}", "10.9.0.77}")
+
+
+def test_an_address_without_its_system_is_not_written() -> None:
+    with pytest.raises(SettingsError, match=r"hosts\.n1\.bmc\.system = slot1: is that of another BMC"):
+        move_bmc(SLOT, "n1", "10.9.0.2", file="x.yaml")
+    elsewhere = "x: &x {system: a}\nhosts:\n  n1: {address: 10.0.0.1, bmc: {<<: *x, address: 10.9.0.1}}\n"
+    with pytest.raises(SettingsError, match="stands elsewhere"):
+        move_bmc(elsewhere, "n1", "10.9.0.2", file="x.yaml", system="b")

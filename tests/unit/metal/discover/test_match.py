@@ -105,3 +105,50 @@ def test_nodes_that_share_their_chassis_serial_number_are_told_by_guid() -> None
     assert (first.verdict, second.verdict) == (Verdict.NEW, Verdict.NEW)
     assert first.found.machine is not None
     assert (first.found.machine.serial, first.found.machine.serials) == ("", ())
+
+
+def blade(slot: str, serial: str, *, address: str = "10.9.1.1", sole: bool = False) -> Found:
+    where = {"sole": slot} if sole else {"system": slot}
+    return Found(address, machine=machine(serial), **where)  # type: ignore[arg-type]
+
+
+SLOTS = [known("n1", "10.9.1.1", serial="S2", system="slot1"), known("n2", "10.9.1.1", serial="S1", system="slot2")]
+
+
+def test_two_blades_that_changed_slots_are_for_a_person() -> None:
+    first, second = match([blade("slot1", "S1"), blade("slot2", "S2")], SLOTS)
+    assert [(each.verdict, each.known and each.known.host) for each in (first, second)] == [
+        (Verdict.UNCLEAR, "n2"),
+        (Verdict.UNCLEAR, "n1"),
+    ]
+    assert first.words == (
+        "n2, whose BMC rack1.yaml has at 10.9.1.1 system slot2; it is system slot1 here; "
+        "that file's n1 is at this system: change both by hand"
+    )
+    assert verdicts([blade("SLOT1", "S2"), blade("slot2", "S1")], SLOTS) == [(Verdict.KNOWN, "n1"), (Verdict.KNOWN, "n2")]
+
+
+@pytest.mark.parametrize("sole", [False, True])
+def test_a_blade_in_another_slot_has_moved(sole: bool) -> None:
+    moved = match([blade("slot4", "S1", sole=sole)], SLOTS)[0]
+    assert (moved.verdict, moved.words) == (
+        Verdict.MOVED,
+        "n2, whose BMC rack1.yaml has at 10.9.1.1 system slot2; it is system slot4 here",
+    )
+
+
+def test_a_host_that_is_told_by_its_serial_number_may_be_in_any_slot() -> None:
+    assert verdicts([blade("slot4", "S1")], [known("n1", "10.9.1.1", serial="S1")]) == [(Verdict.KNOWN, "n1")]
+    assert verdicts([Found("10.9.1.1", machine=machine("S1"))], SLOTS) == [(Verdict.KNOWN, "n2")], "seen over IPMI"
+
+
+def test_a_bmc_whose_systems_are_known_is_no_new_one() -> None:
+    unasked = match([Found("10.9.1.1")], SLOTS)[0]
+    assert (unasked.verdict, unasked.asks) == (Verdict.AT_ADDRESS, False)
+    assert "n1 (system slot1), n2 (system slot2); whether it is one of them was not told" in unasked.words
+    assert verdicts([blade("slot1", "S9", sole=True)], SLOTS) == [(Verdict.OTHER_MACHINE, "n1")]
+    left = match([blade("slot9", "S9", sole=True)], SLOTS)[0]
+    assert (left.verdict, left.asks) == (Verdict.UNCLEAR, True)
+    assert "it shows one system now, slot9" in left.words
+    assert verdicts([Found("10.9.1.1", machine=machine("S9"))], SLOTS) == [(Verdict.UNCLEAR, "n1")]
+    assert verdicts([blade("slot3", "S9"), blade("slot4", "S8")], SLOTS) == [(Verdict.NEW, ""), (Verdict.NEW, "")]
