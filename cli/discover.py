@@ -92,6 +92,7 @@ def discover(
     open_ends = [each.found.place for each in left(found, written, to=write)]
     if as_json:
         told = {"good": not open_ends, "left": open_ends, **found.to_dict(), "names": dict(written.names)}
+        told["refused"] = dict(written.refused)
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
     elif write is None:
         sys.stdout.write(written.texts.get(Path("-"), ""))
@@ -180,7 +181,9 @@ def _tell(found: Discovery, written: Written, write: Path | None) -> None:
 
     for each in found.matches:
         place = each.found.place
-        if each.verdict is Verdict.NEW and place not in written.names:
+        if place in written.refused:
+            line = f"{each.words or 'new'}; not written: {written.refused[place]}"
+        elif each.verdict is Verdict.NEW and place not in written.names:
             line = f"not written: no login: {each.found.trouble}"
         elif each.verdict is Verdict.NEW:
             line = f"new: {written.names[place]}: {'; '.join(described(each.found))}"

@@ -47,7 +47,8 @@ def discover_inside(
     _refuse_others(context)
     found, written = _look(names, profile, port, stack, update=update)
     if as_json:
-        sys.stdout.write(json.dumps(found.to_dict(written.moved), indent=2) + "\n")
+        told = found.to_dict(written.moved) | {"refused": dict(written.refused)}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
     else:
         _print(found, written, profile)
     if found.left(written.moved):
@@ -87,6 +88,7 @@ def _print(found: Inside, written: Written, profile: str) -> None:
 
     from cli.status import natural
     from metal.discover.entries import bmc_map
+    from metal.discover.line import one_line
     from metal.discover.match import Verdict
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -116,5 +118,7 @@ def _print(found: Inside, written: Written, profile: str) -> None:
             console.print(f"  {note}", soft_wrap=True)
         if each.match and each.match.verdict is Verdict.MOVED and not changed:
             console.print(f"  entry: bmc: {bmc_map(each.match.found, profile)}", soft_wrap=True)
-        if each.cure and not changed:
+        if each.match and (why := written.refused.get(each.match.found.place)):
+            console.print(f"  not changed: {one_line(why)}", soft_wrap=True)
+        elif each.cure and not changed:
             console.print(f"  cure: {each.cure}", soft_wrap=True)

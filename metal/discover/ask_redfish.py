@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -24,7 +26,7 @@ from metal.settings.access import BmcAddress
 from metal.settings.credentials import Credentials
 from metal.waiting import Run
 
-__all__ = ["ask_redfish", "machine_of"]
+__all__ = ["Systems", "ask_redfish", "ids_of", "machine_of"]
 
 # Some BMCs take a second or more for each resource, and have a dozen of them about network cards.
 _SECONDS = 120.0
@@ -35,14 +37,29 @@ _MOST_SYSTEMS = 64
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
+@dataclass(frozen=True)
+class Systems:
+    """What a BMC shows of the systems that it names.
+
+    :ivar machines: by the Id of each; by its path where several have one Id.
+    :ivar unshown: why the others could not be read, likewise.
+    """
+
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    unshown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def several(self) -> bool:
+        return len(self.machines) + len(self.unshown) > 1
+
+
 def ask_redfish(
     address: BmcAddress, trust: Trust, *, credentials: Credentials, budget: Budget, run: Run, patience: float
-) -> dict[str, Machine]:
+) -> Systems:
     """Log in and ask for every system of the BMC; what one does not say is left empty.
 
     :param trust: which certificate is taken; the password goes to no other.
     :param patience: seconds that an answer is waited for.
-    :returns: the machines by the Id of their systems.
     :raises BmcError: CERTIFICATE, nothing was sent; no login; none of its systems was shown.
     :raises SettingsError: the credential profile is missing.
     :raises Cancelled: the run was cancelled.
@@ -59,10 +76,33 @@ def ask_redfish(
         try:
             root = link.get(ROOT, public=True).json()
             link.sessions = link_to(root, "Links", "Sessions") or link.sessions
-            paths = list(islice(member_paths(link, systems_of(root)), _MOST_SYSTEMS))
-            return {path.rstrip("/").rpartition("/")[2]: _ask(link, root, path) for path in paths}
+            return _ask_each(link, root, ids_of(islice(member_paths(link, systems_of(root)), _MOST_SYSTEMS)))
         finally:
             link.close()
+
+
+def _ask_each(link: RedfishLink, root: Mapping[str, Any], paths: Mapping[str, str]) -> Systems:
+    machines: dict[str, Machine] = {}
+    refused: dict[str, BmcError] = {}
+    for name, path in paths.items():
+        try:
+            machines[name] = _ask(link, root, path)
+        except BmcError as error:
+            if error.fault is BmcFault.AUTH:
+                raise
+            refused[name] = error
+    if refused and not machines:
+        raise next(iter(refused.values()))
+    host = f"BMC {link.address.host}: "
+    return Systems(machines, {name: error.brief.removeprefix(host) for name, error in refused.items()})
+
+
+def ids_of(paths: Iterable[str]) -> dict[str, str]:
+    """The paths by Id, the last part of each; those that have it in common by the whole path."""
+    known = {path.rstrip("/"): path for path in paths}
+    ids = {short: short.rpartition("/")[2] for short in known}
+    often = Counter(each.lower() for each in ids.values())
+    return {ids[short] if often[ids[short].lower()] == 1 else short: path for short, path in known.items()}
 
 
 def _ask(link: RedfishLink, root: Mapping[str, Any], path: str) -> Machine:

@@ -16,6 +16,8 @@ __all__ = ["HOLD", "Scheme", "bmc_map", "entry_lines", "name_of", "placeholder"]
 HOLD = "discovered: give it the address of its system"
 """Why a new entry is not dialled: its address is a placeholder."""
 
+# A name is a label of 63 characters at most (RFC 1123); a number may follow.
+_LONGEST_NAME = 58
 _DOCUMENTATION = int(IPv6Address("2001:db8::"))
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*|\d+(\.\d+){3}")
 _YAML_WORDS = re.compile(r"true|false|null|yes|no|on|off|y|n", re.IGNORECASE)
@@ -56,9 +58,9 @@ def placeholder(bmc: str, system: str = "") -> str:
 def name_of(found: Found, taken: Collection[str]) -> str:
     """A name that is not taken: the serial number, which stays when the address changes; else the address."""
     serial = found.machine.serial if found.machine else ""
-    base = re.sub(r"[^a-z0-9]+", "-", serial.lower()).strip("-")[:60].strip("-")
+    base = re.sub(r"[^a-z0-9]+", "-", serial.lower()).strip("-")[:_LONGEST_NAME].strip("-")
     where = f"{found.address}.{found.system}".rstrip(".")
-    base = base or "bmc-" + re.sub(r"[^0-9A-Za-z]+", "-", where).strip("-").lower()
+    base = base or ("bmc-" + re.sub(r"[^0-9A-Za-z]+", "-", where).strip("-").lower())[:_LONGEST_NAME].strip("-")
     names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
     return next(name for name in names if name not in taken)
 
@@ -127,6 +129,8 @@ def _described(found: Found) -> Iterable[str]:
         yield words + (f", certificate {root.fingerprint}" if root.fingerprint else "")
     if found.unread:
         yield f"MACs of the host not read: {found.unread}"
+    if found.unshown:
+        yield f"other systems that its BMC names, and does not show: {found.unshown}"
     if not machine:
         yield "answers a ping; nobody logged in" if found.ipmi else "nobody logged in"
 

@@ -11,9 +11,9 @@ from metal.bmc.budget import Budget
 from metal.bmc.redfish.systems import same_uuid
 from metal.bmc.redfish.trust import Trust
 from metal.discover.ask_ipmi import ask_ipmi
-from metal.discover.ask_redfish import ask_redfish
+from metal.discover.ask_redfish import Systems, ask_redfish
 from metal.discover.sight import Found, Machine
-from metal.errors import BmcError, BmcFault
+from metal.errors import BmcError, BmcFault, Cancelled, SettingsError
 from metal.settings.access import BmcAddress, BmcProtocol
 from metal.settings.credentials import Credentials
 from metal.settings.fleet import Limits
@@ -22,6 +22,7 @@ from metal.waiting import Run
 __all__ = ["log_in"]
 
 _AT_ONCE = 64
+_MOST_WORDS = 300
 
 
 def log_in(
@@ -66,6 +67,15 @@ class _Caller:
     patience: float
 
     def ask(self, found: Found) -> list[Found]:
+        """Whatever goes wrong with one BMC is its own trouble, and none of the others'."""
+        try:
+            return self._ask(found)
+        except (Cancelled, SettingsError):
+            raise
+        except Exception as error:
+            return [replace(found, trouble=_senseless(error))]
+
+    def _ask(self, found: Found) -> list[Found]:
         if not found.ipmi:
             return self._systems(found)
         address = BmcAddress(found.address, found.address, found.port, BmcProtocol.IPMI, self.profile)
@@ -80,29 +90,36 @@ class _Caller:
 
     def _systems(self, found: Found) -> list[Found]:
         try:
-            machines = self._over_redfish(found)
+            systems = self._over_redfish(found)
         except BmcError as error:
             return [replace(found, trouble=_words(found, error))]
-        if not machines:
+        if not systems.machines:
             return [replace(found, trouble="shows no system")]
-        vouched = not self._trust(found).fingerprint
-        several = len(machines) > 1
-        return [
-            replace(found, machine=machine, system=name if several else "", vouched=vouched)
-            for name, machine in machines.items()
-        ]
+        found = replace(
+            found,
+            vouched=not self._trust(found).fingerprint,
+            unshown="; ".join(f"{name}: {why}" for name, why in systems.unshown.items()),
+        )
+        if not systems.several:
+            return [replace(found, machine=machine, sole=name) for name, machine in systems.machines.items()]
+        return [replace(found, machine=machine, system=name) for name, machine in systems.machines.items()]
 
     def _with_macs(self, found: Found, machine: Machine) -> Found:
         try:
-            machines = self._over_redfish(found)
+            systems = self._over_redfish(found)
         except BmcError as error:
             return replace(found, unread=_words(found, error))
-        fitting = [each for each in machines.values() if len(machines) == 1 or _same(each, machine)]
+        except (Cancelled, SettingsError):
+            raise
+        except Exception as error:  # what it said over IPMI stands
+            return replace(found, unread=_senseless(error))
+        fitting = [each for each in systems.machines.values() if not systems.several or _same(each, machine)]
         if len(fitting) != 1:
-            return replace(found, unread=f"which of its {len(machines)} systems the machine is was not told")
+            number = len(systems.machines) + len(systems.unshown)
+            return replace(found, unread=f"which of its {number} systems the machine is was not told")
         return replace(found, machine=replace(machine, macs=fitting[0].macs))
 
-    def _over_redfish(self, found: Found) -> dict[str, Machine]:
+    def _over_redfish(self, found: Found) -> Systems:
         address = BmcAddress(found.address, found.address, found.redfish_port, BmcProtocol.REDFISH, self.profile)
         return ask_redfish(
             address,
@@ -121,6 +138,10 @@ class _Caller:
 def _same(one: Machine, other: Machine) -> bool:
     by_uuid = any(same_uuid(uuid, one.uuid) for uuid in other.uuids)
     return by_uuid or bool(set(one.serials) & set(other.serials))
+
+
+def _senseless(error: Exception) -> str:
+    return f"its answers make no sense: {type(error).__name__}: {error}"[:_MOST_WORDS]
 
 
 def _words(found: Found, error: BmcError) -> str:

@@ -84,7 +84,7 @@ class Match:
 
 def match(found: Sequence[Found], known: Sequence[Known]) -> tuple[Match, ...]:
     """One match for each found BMC, in their order."""
-    found = _without_shared_serials(found)
+    found = _without_shared_macs(_without_shared_serials(found))
     first: dict[str, Found] = {}
     matches: list[Match] = []
     for each in found:
@@ -176,16 +176,40 @@ def _marks(machine: Machine | None) -> tuple[str, ...]:
 
 
 def _without_shared_serials(found: Sequence[Found]) -> tuple[Found, ...]:
-    """The nodes of one chassis may all show its serial number: told apart by GUID, none of them keeps it."""
+    """The nodes of one chassis may all show its serial number: told apart by GUID, none of them keeps it.
+
+    The systems of one BMC are no two looks at the same machine: what they share, GUID or serial number, none keeps.
+    """
     guids: dict[str, set[str]] = {}
+    slots: dict[tuple[str, str], set[str]] = {}
     for each in found:
-        if each.machine is not None and each.machine.guid:
-            for serial in each.machine.serials:
+        if each.machine is not None:
+            for serial in each.machine.serials if each.machine.guid else ():
                 guids.setdefault(serial.lower(), set()).add(each.machine.guid)
+            for mark in {each.machine.guid, *map(str.lower, each.machine.serials)} if each.system else ():
+                slots.setdefault((each.address, mark), set()).add(each.system)
+    shared = {serial for serial, owners in guids.items() if len(owners) > 1}
+    shared |= {mark for (_, mark), owners in slots.items() if len(owners) > 1}
 
     def own(machine: Machine) -> Machine:
-        kept = tuple(serial for serial in machine.serials if len(guids.get(serial.lower(), ())) < 2)
-        return replace(machine, serials=kept, serial=machine.serial if machine.serial in kept else "")
+        kept = tuple(serial for serial in machine.serials if serial.lower() not in shared)
+        machine = replace(machine, serials=kept, serial=machine.serial if machine.serial in kept else "")
+        return replace(machine, guid="", uuid="", uuids=()) if machine.guid in shared else machine
+
+    return tuple(replace(each, machine=own(each.machine)) if each.machine else each for each in found)
+
+
+def _without_shared_macs(found: Sequence[Found]) -> tuple[Found, ...]:
+    """A network card that several machines show is no one's own: none of them keeps it."""
+    owners: dict[str, set[str]] = {}
+    for each in found:
+        if each.machine is not None:
+            owner = (*_marks(each.machine), each.place)[0]
+            for mac in each.machine.macs:
+                owners.setdefault(mac, set()).add(owner)
+
+    def own(machine: Machine) -> Machine:
+        return replace(machine, macs=tuple(mac for mac in machine.macs if len(owners[mac]) == 1))
 
     return tuple(replace(each, machine=own(each.machine)) if each.machine else each for each in found)
 

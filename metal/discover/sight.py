@@ -79,6 +79,7 @@ class Found:
     :ivar machine: None where nobody logged in.
     :ivar trouble: why a login failed, or was not made.
     :ivar system: Id of the system over Redfish, where there are several.
+    :ivar unshown: which other systems its BMC names and does not show, and why.
     :ivar sole: Id of the system over Redfish, where the BMC has no other.
     :ivar vouched: an authority vouched for its certificate.
     :ivar unread: why the host's MACs could not be read beside what was.
@@ -95,6 +96,7 @@ class Found:
     vouched: bool = False
     unread: str = ""
     sole: str = ""
+    unshown: str = ""
 
     @property
     def slot(self) -> str:
@@ -115,4 +117,5 @@ class Found:
             "trouble": self.trouble,
             "system": self.system,
             "unread": self.unread,
+            "unshown": self.unshown,
         }

@@ -46,7 +46,9 @@ def find_system(link: RedfishLink, root: Mapping[str, Any]) -> str:
     members = [_Member(path) for path in member_paths(link, systems_of(root))]
     address = link.address
     if address.system:
-        fitting = [member for member in members if member.id.lower() == address.system.lower()]
+        # By its path where several have one Id.
+        wanted = address.system.rstrip("/").lower()
+        fitting = [each for each in members if wanted in (each.id.lower(), each.path.rstrip("/").lower())]
     elif len(members) == 1:
         fitting = members
     else:
@@ -103,7 +105,8 @@ def member_paths(link: RedfishLink, collection: str) -> Iterator[str]:
     """
     for _ in range(_MOST_PAGES):
         page = link.get(collection).json()
-        for member in page.get("Members") or ():
+        members = page.get("Members")
+        for member in members if isinstance(members, list) else ():
             if path := link_to({"member": member}, "member"):
                 yield path
         following = page.get("Members@odata.nextLink")

@@ -110,8 +110,10 @@ def test_told_first_and_written_when_that_is_said(project: Any) -> None:
 def test_an_entry_without_credentials_is_not_written(project: Any) -> None:
     done = project({"n1": at("10.9.1.11")}, "--update")
     assert project.file.read_text() == FILE
-    assert isinstance(done.exception, SettingsError)
-    assert "rack1.yaml: hosts.n1.bmc: has no credentials; allowed: credentials: <profile>" in str(done.exception)
+    assert done.exit_code == 1
+    words = "rack1.yaml: hosts.n1.bmc: has no credentials; allowed: credentials: <profile>"
+    assert f"  not changed: {words}" in done.stdout
+    assert words in json.loads(project({"n1": at("10.9.1.11")}, "--update", "--json").stdout)["refused"]["10.9.1.11"]
 
 
 def test_what_is_for_ranges_is_refused(project: Any) -> None:

@@ -125,7 +125,10 @@ def test_two_blades_that_changed_slots_are_for_a_person() -> None:
         "n2, whose BMC rack1.yaml has at 10.9.1.1 system slot2; it is system slot1 here; "
         "that file's n1 is at this system: change both by hand"
     )
-    assert verdicts([blade("SLOT1", "S2"), blade("slot2", "S1")], SLOTS) == [(Verdict.KNOWN, "n1"), (Verdict.KNOWN, "n2")]
+    assert verdicts([blade("SLOT1", "S2"), blade("slot2", "S1")], SLOTS) == [
+        (Verdict.KNOWN, "n1"),
+        (Verdict.KNOWN, "n2"),
+    ]
 
 
 @pytest.mark.parametrize("sole", [False, True])
@@ -152,3 +155,16 @@ def test_a_bmc_whose_systems_are_known_is_no_new_one() -> None:
     assert "it shows one system now, slot9" in left.words
     assert verdicts([Found("10.9.1.1", machine=machine("S9"))], SLOTS) == [(Verdict.UNCLEAR, "n1")]
     assert verdicts([blade("slot3", "S9"), blade("slot4", "S8")], SLOTS) == [(Verdict.NEW, ""), (Verdict.NEW, "")]
+
+
+def test_systems_of_one_bmc_are_never_one_machine() -> None:
+    """A chassis that shows its own serial number, or its own UUID, for each of its blades."""
+    for one, two in ((machine("CH1"), machine("CH1")), (machine("A1", AS_READ), machine("B2", AS_READ))):
+        first, second = match(
+            [Found("10.9.1.1", machine=one, system="1"), Found("10.9.1.1", machine=two, system="2")], []
+        )
+        assert (first.verdict, second.verdict) == (Verdict.NEW, Verdict.NEW)
+        assert first.found.machine is not None
+        assert (first.found.machine.serial, first.found.machine.uuid) == ("A1" if one.guid else "", "")
+    twice = [Found(address, machine=machine("A1"), system="1") for address in ("10.9.1.1", "10.9.1.2")]
+    assert [each.verdict for each in match(twice, [])] == [Verdict.NEW, Verdict.TWIN], "two BMCs of one chassis"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,13 +147,16 @@ def test_what_would_not_be_valid_is_not_written(tmp_path: Path) -> None:
     rack.write_text("hosts:\n  r1: {address: 10.77.1.12, bmc: none}\n")
     target.write_text("hosts:\n  r2: {address: 10.77.1.50, bmc: none} # here\n")
     before = target.read_text()
-    with pytest.raises(SettingsError, match=r"rack2\.yaml: hosts\.bmc-10-9-1-12\.address.*also that of r1"):
-        write_down(
-            discovery(FOUND[1:2], known_in(rack, target)),
-            to=target,
-            inventories=[rack, target],
-            hosts=Scheme("10.77.1.0/24"),
-        )
+    found = discovery(FOUND[1:2], known_in(rack, target))
+    written = write_down(found, to=target, inventories=[rack, target], hosts=Scheme("10.77.1.0/24"))
+    assert re.search(r"rack2\.yaml: hosts\.bmc-10-9-1-12\.address.*also that of r1", written.refused["10.9.1.12"]), (
+        written.refused
+    )
+    assert left(found, written, to=target) == found.matches
+    assert target.read_text() == before
+    rack.write_text("hosts: 5\n")
+    with pytest.raises(SettingsError, match="hosts"):
+        write_down(found, to=target, inventories=[rack, target], hosts=Scheme("10.77.1.0/24"))
     assert target.read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rack1.yaml", "rack2.yaml"]
 
@@ -160,3 +165,56 @@ def test_names_are_never_taken_twice() -> None:
     assert name_of(FOUND[0], {"7xk2pq1", "7xk2pq1-2"}) == "7xk2pq1-3"
     odd = Found("10.9.1.9", machine=Machine(serial="--/A b/--"))
     assert name_of(odd, set()) == "a-b"
+
+
+def seen(address: str, serial: str, system: str = "", macs: tuple[str, ...] = ()) -> Found:
+    machine = Machine(serial=serial, serials=(serial,) if serial else (), macs=macs)
+    return Found(address, redfish=RedfishRoot(), machine=machine, system=system)
+
+
+def test_one_entry_that_cannot_be_valid_stops_no_other(tmp_path: Path) -> None:
+    file, mac = tmp_path / "rack1.yaml", "00:25:b5:aa:01:01"
+    file.write_text(f'hosts:\n  n1: {{address: 10.77.1.1, bmc: none, macs: ["{mac}"]}}\n')
+    found = discovery([seen(f"10.9.1.{number}", f"S{number}", macs=(mac,) * (number == 4)) for number in range(2, 9)])
+    written = write_down(found, to=file, inventories=[file])
+    assert list(written.refused) == ["10.9.1.4"]
+    assert "also that of n1" in written.refused["10.9.1.4"]
+    assert [each.found.address for each in left(found, written, to=file)] == ["10.9.1.4"]
+    assert sorted(read(file)) == ["n1", "s2", "s3", "s5", "s6", "s7", "s8"]
+
+
+def test_a_network_card_that_two_machines_show_is_written_for_neither(tmp_path: Path) -> None:
+    shared, own = "00:25:b5:aa:01:01", "00:25:b5:aa:01:02"
+    twice = [seen("10.9.1.1", "A1", macs=(shared, own)), seen("10.9.1.2", "B2", macs=(shared,))]
+    file = tmp_path / "found.yaml"
+    write_down(discovery([*twice, seen("10.9.1.3", "A1", macs=(shared, own))]), to=file)
+    assert {name: facts.macs for name, facts in read(file).items()} == {"a1": (own,), "b2": ()}
+
+
+def test_names_are_bounded_however_long_an_id_is(tmp_path: Path) -> None:
+    file = tmp_path / "found.yaml"
+    written = write_down(discovery([seen("10.9.1.1", "", "x" * 3000), seen("10.9.1.1", "", "y" * 3000)]), to=file)
+    assert written.refused == {}
+    assert {len(name) for name in read(file)} == {58}
+
+
+def test_a_blade_that_moved_gets_address_and_system_and_one_that_cannot_stops_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "rack1.yaml"
+    text = (
+        "defaults: {bmc: {protocol: redfish, credentials: dell}}\n"
+        "hosts:\n"
+        "  n1: {address: 10.0.0.1, serial: S1, bmc: {address: 10.9.1.1, system: slot1}}\n"
+        "  n2: {address: 10.0.0.2, serial: S2, bmc: {address: 10.9.1.1, system: slot2}}\n"
+        "  n3: {address: 10.0.0.3, serial: S3, bmc: {address: 10.9.1.3, system: slot3}}\n"
+    )
+    file.write_text(text)
+    only_ipmi = replace(seen("10.9.1.9", "S3"), ipmi=True)
+    found = discovery([seen("10.9.1.2", "S1", "slot4"), seen("10.9.1.1", "S2", "slot7"), only_ipmi], known_in(file))
+    written = write_down(found, to=None, inventories=[file], update=True)
+    assert written.moved == ("n1", "n2")
+    assert list(written.refused) == ["10.9.1.9"]
+    assert "hosts.n3.bmc.system = slot3" in written.refused["10.9.1.9"]
+    assert [each.known and each.known.host for each in left(found, written, to=None)] == ["n3"]
+    assert file.read_text() == text.replace("10.9.1.1, system: slot1", '10.9.1.2, system: "slot4"').replace(
+        "slot2", '"slot7"'
+    )
