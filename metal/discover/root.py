@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
-
+from metal.bmc.redfish.http import Http
+from metal.bmc.redfish.link import ROOT
+from metal.bmc.redfish.trust import Trust, fingerprint_of
+from metal.bmc.rmcp.wire import resolve
 from metal.discover.sight import RedfishRoot
-from metal.settings.endpoint import with_port
+from metal.errors import Cancelled
 from metal.waiting import Deadline, Run
 
 __all__ = ["parse_root", "service_roots"]
@@ -26,39 +27,58 @@ def service_roots(
 ) -> dict[str, RedfishRoot]:
     """Ask every address for its service root, over HTTPS; who does not answer as one is left out.
 
-    Takes no less than addresses / `rate`, and about addresses / 128 times `patience` where nobody answers at all.
+    Takes no less than addresses / `rate`, and at most addresses / 128 times twice `patience` where nobody answers.
 
     :param rate: connections begun a second.
-    :param patience: seconds for a connection, and for the answer after it.
+    :param patience: half the seconds that a connection and its answer may take together.
     :raises Cancelled: the run was cancelled.
     """
     began = run.clock()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    with httpx.Client(verify=_anybody(), trust_env=False, limits=limits, timeout=patience) as client:
+    context = _anybody()
 
-        def one(number: int, address: str) -> RedfishRoot | None:
-            run.pause(began + number / rate - run.clock())
-            try:
-                return _root(client, address, port, run.deadline(2 * patience))
-            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
-                return None
+    def one(number: int, address: str) -> RedfishRoot | None:
+        run.pause(began + number / rate - run.clock())
+        return _root(address, port, _Shown(context), run.deadline(2 * patience))
 
-        with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="redfish") as threads:
-            roots = list(threads.map(one, range(len(addresses)), addresses))
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="redfish") as threads:
+        roots = list(threads.map(one, range(len(addresses)), addresses))
     return {address: root for address, root in zip(addresses, roots, strict=True) if root is not None}
 
 
-def _root(client: httpx.Client, address: str, port: int, deadline: Deadline) -> RedfishRoot | None:
-    with client.stream("GET", f"https://{with_port(address, port)}/redfish/v1/") as response:
-        stream = response.extensions.get("network_stream")
-        session = stream.get_extra_info("ssl_object") if stream is not None else None
-        certificate = session.getpeercert(True) if session is not None else None
-        body = b""
-        for piece in response.iter_bytes():
-            body += piece
-            if len(body) > _LARGEST or deadline.passed:
-                return None
-    return parse_root(response.status_code, body, certificate or b"")
+class _Shown(Trust):
+    """Takes whatever certificate is shown, and keeps it: no secret is sent."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self._context = context
+        self.certificate = b""
+
+    def context(self) -> ssl.SSLContext:
+        return self._context
+
+    def check(self, certificate: bytes) -> None:
+        self.certificate = certificate
+
+
+def _root(address: str, port: int, shown: _Shown, deadline: Deadline) -> RedfishRoot | None:
+    """One request, over which the deadline stands however slowly its answer comes; nothing is decompressed.
+
+    :raises Cancelled: the run was cancelled.
+    """
+    http: Http | None = None
+    try:
+        http = Http(resolve(address, port), address, address, shown, deadline)
+        answer = http.exchange("GET", ROOT, headers={}, body=None, limit=deadline)
+    except Cancelled:
+        raise
+    except Exception:  # whatever it is that answers so: no Redfish service
+        return None
+    finally:
+        if http is not None:
+            http.close()
+    if len(answer.body) > _LARGEST:
+        return None
+    return parse_root(answer.status, answer.body, shown.certificate)
 
 
 def parse_root(status: int, body: bytes, certificate: bytes) -> RedfishRoot | None:
@@ -78,7 +98,7 @@ def parse_root(status: int, body: bytes, certificate: bytes) -> RedfishRoot | No
         version=_line(data.get("RedfishVersion")),
         vendor=_line(data.get("Vendor")),
         product=_line(data.get("Product")),
-        fingerprint=f"sha256:{hashlib.sha256(certificate).hexdigest()}" if certificate else "",
+        fingerprint=fingerprint_of(certificate) if certificate else "",
     )
 
 

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
 import json
 import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,7 @@ from hypothesis import strategies as st
 
 from metal.discover.root import parse_root, service_roots
 from metal.discover.sight import RedfishRoot
+from metal.errors import Cancelled
 from metal.waiting import Run
 from tests.unit.metal.discover.rack import RedfishService
 
@@ -71,3 +77,61 @@ def test_what_is_no_root(body: bytes) -> None:
 @given(st.binary(max_size=60))
 def test_noise_is_no_root(noise: bytes) -> None:
     assert parse_root(200, noise, b"") is None
+
+
+@contextlib.contextmanager
+def answering(folder: Path, address: str, serve: Callable[[ssl.SSLSocket, threading.Event], None]) -> Iterator[int]:
+    """The port of a TLS service that answers each connection so, until its event is set."""
+    service = RedfishService(folder, address, {})
+    service.close()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / f"{address}.pem")
+    ended = threading.Event()
+
+    def run() -> None:
+        with contextlib.suppress(OSError):
+            plain, _ = listener.accept()
+            with context.wrap_socket(plain, server_side=True) as taken:
+                taken.recv(4096)
+                serve(taken, ended)
+
+    with socket.create_server((address, 0)) as listener:
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield listener.getsockname()[1]
+        ended.set()
+        thread.join()
+
+
+def trickle(taken: ssl.SSLSocket, ended: threading.Event) -> None:
+    taken.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    while not ended.wait(0.05):
+        taken.sendall(b"a")
+
+
+def test_who_trickles_headers_is_not_waited_for(tmp_path: Path) -> None:
+    with answering(tmp_path, "127.0.131.14", trickle) as port:
+        assert service_roots(["127.0.131.14"], port, run=Run(), rate=1000, patience=0.5) == {}
+
+
+def test_a_cancel_ends_a_look_at_one_who_trickles(tmp_path: Path) -> None:
+    run = Run()
+    with answering(tmp_path, "127.0.131.15", trickle) as port:
+        timer = threading.Timer(0.5, run.cancel.set)
+        timer.start()
+        try:
+            with pytest.raises(Cancelled):
+                service_roots(["127.0.131.15"], port, run=run, rate=1000, patience=3600)
+        finally:
+            timer.cancel()
+
+
+def test_a_compressed_root_is_none(tmp_path: Path) -> None:
+    body = gzip.compress(json.dumps(ROOT).encode())
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    def serve(taken: ssl.SSLSocket, ended: threading.Event) -> None:
+        taken.sendall(head + body)
+
+    with answering(tmp_path, "127.0.131.16", serve) as port:
+        assert service_roots(["127.0.131.16"], port, run=Run(), rate=1000, patience=30) == {}
