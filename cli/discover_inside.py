@@ -106,19 +106,23 @@ def _print(found: Inside, written: Written, profile: str) -> None:
             here.address if here else "-",
             (each.lan.source_of(here.address) if here and each.lan else "") or "-",
             (machine.mac if machine else "") or "-",
-            (machine.firmware if machine else "") or "-",
-            (f"{machine.maker} {machine.product}".strip() if machine else "") or "-",
+            one_line(machine.firmware if machine else "") or "-",
+            one_line(f"{machine.maker} {machine.product}".strip() if machine else "") or "-",
         )
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
     console.print(table)
+
+    def say(line: str) -> None:
+        console.print(one_line(line), soft_wrap=True)
+
     for each in outcomes:
         changed = each.host in written.moved
-        console.print(f"{each.host}: {each.words}{'; changed there' if changed else ''}", soft_wrap=True)
+        say(f"{each.host}: {each.words}{'; changed there' if changed else ''}")
         for note in each.notes:
-            console.print(f"  {note}", soft_wrap=True)
+            say(f"  {note}")
         if each.match and each.match.verdict is Verdict.MOVED and not changed:
-            console.print(f"  entry: bmc: {bmc_map(each.match.found, profile)}", soft_wrap=True)
+            say(f"  entry: bmc: {bmc_map(each.match.found, profile)}")
         if each.match and (why := written.refused.get(each.match.found.place)):
-            console.print(f"  not changed: {one_line(why)}", soft_wrap=True)
+            say(f"  not changed: {why}")
         elif each.cure and not changed:
-            console.print(f"  cure: {each.cure}", soft_wrap=True)
+            say(f"  cure: {each.cure}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from metal.bmc.rmcp.frames import Reply, Request
 from metal.discover.inside.sight import Surroundings
+from metal.discover.line import one_line
 from metal.host.ssh import Ssh
 
 __all__ = ["ask", "look_around", "parse_replies", "parse_surroundings", "spell"]
@@ -47,9 +48,12 @@ done
 """
 _ASK_SECONDS = 180.0
 
-_BYTES = re.compile(r"(\s*[0-9a-f]{2})+\s*")
+# A login's banner or a warning of the shell may stand before.
+_LINE = re.compile(r"(0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*)\|(\d{1,3})\|(.*)", re.DOTALL)
+_BYTES = re.compile(r"\s*[0-9a-f]{2}(\s+[0-9a-f]{2})*\s*", re.ASCII)
 _CODE = re.compile(r"rsp=0x([0-9a-f]{1,2})\b")
 _TIMED_OUT = 124
+_MOST_WORDS = 500
 
 
 def look_around(ssh: Ssh) -> Surroundings:
@@ -78,9 +82,9 @@ def spell(request: Request) -> str:
 def parse_surroundings(text: str) -> Surroundings:
     """Read what the script printed: `key=value` a line; a key may come again."""
     values: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         key, _, value = line.partition("=")
-        values.setdefault(key, []).append(value.strip())
+        values.setdefault(key.strip(), []).append(one_line(value.strip()))
 
     def first(key: str) -> str:
         return values.get(key, [""])[0]
@@ -99,21 +103,25 @@ def parse_surroundings(text: str) -> Surroundings:
 def parse_replies(text: str) -> tuple[dict[str, Reply], str]:
     """Read `request|status|output` a line, the lines of an output joined by semicolons.
 
-    :returns: by request as it was spelt; and the output that was neither an answer nor a refusal.
+    :returns: by request as it was spelt; and the output that was neither an answer nor a refusal, on one line.
     """
     replies: dict[str, Reply] = {}
-    for line in text.splitlines():
-        request, status, said = line.split("|", 2)
+    for line in text.split("\n"):
+        found = _LINE.fullmatch(line)
+        if found is None:
+            continue
+        request, status, said = found.groups()
         pieces = [piece for piece in said.split(";") if piece.strip()]
         code = _CODE.search(said)
         if status == "0":
             # Warnings of ipmitool's own are among it.
             data = " ".join(piece for piece in pieces if _BYTES.fullmatch(piece))
             replies[request] = Reply(0, bytes.fromhex(data))
-        elif code:
+        elif code and int(code[1], 16):
             replies[request] = Reply(int(code[1], 16), b"")
         elif status == str(_TIMED_OUT):
             return replies, "ipmitool had no answer within 15 s"
         else:
-            return replies, " ".join(piece.strip() for piece in pieces) or f"ipmitool ended with status {status}"
+            words = one_line(" ".join(piece.strip() for piece in pieces))[:_MOST_WORDS]
+            return replies, words or f"ipmitool ended with status {status}"
     return replies, ""

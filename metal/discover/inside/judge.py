@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
 from metal.bmc.ipmi.guid import likely_uuid, readings, spell_guid
 from metal.bmc.quirks import manufacturer_name
 from metal.discover.inside.sight import InsideSight, Lan, OwnBmc
+from metal.discover.line import one_line
 from metal.discover.match import Known, Match, Verdict, match_own
 from metal.discover.sight import Found, Machine
 
-__all__ = ["Outcome", "State", "judge"]
+__all__ = ["Outcome", "State", "judge", "unclear"]
+
+_MOST_WORDS = 300
+
+
+# "This network", the host itself, and what is reserved (RFC 6890). Not all of 127.0.0.0/8: the BMCs of a rehearsal lab
+# are at further addresses of the loopback network, and a real one that had been given one would not be let in there.
+_NOBODYS = [ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/24", "240.0.0.0/4")]
 
 
 class State(StrEnum):
@@ -28,6 +36,7 @@ class State(StrEnum):
     SILENT = "BMC silent"
     NOT_ROOT = "not root"
     AWAY = "not reached"
+    UNCLEAR = "unclear output"
     UNTOUCHED = "untouched"
 
 
@@ -74,6 +83,13 @@ def judge(host: Known, seen: InsideSight, known: Sequence[Known] = (), *, port: 
     if seen.bmc is None:
         return _without(host, seen)
     return _with(host, seen, seen.bmc, known, port)
+
+
+def unclear(host: str, error: Exception) -> Outcome:
+    """A host whose output nobody can make sense of."""
+    words = one_line(f"what it says of itself makes no sense: {type(error).__name__}: {error}")[:_MOST_WORDS]
+    cure = "log in to the host: `ipmitool mc info` and `dmidecode -t system` say what it is, and its shell nothing else"
+    return Outcome(host, State.UNCLEAR, words, cure)
 
 
 def _without(host: Known, seen: InsideSight) -> Outcome:
@@ -178,8 +194,12 @@ def _addresses(lan: Lan) -> tuple[tuple[str, str], ...]:
 
 
 def _stays_inside(address: str) -> bool:
-    """A link-local address is that of a network between host and BMC, or of one cable."""
-    return ip_address(address).is_link_local
+    """A link-local address is that of a network between host and BMC, or of one cable; others are no host's at all."""
+    found = ip_address(address)
+    found = getattr(found, "ipv4_mapped", None) or found
+    if found.version == 4:
+        return found.is_link_local or found.is_multicast or any(found in each for each in _NOBODYS)
+    return found.is_link_local or found.is_multicast or found.is_loopback or found.is_unspecified
 
 
 def _machine(seen: InsideSight, bmc: OwnBmc, lan: Lan) -> Machine:

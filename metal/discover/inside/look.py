@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metal.discover.discover import Discovery
-from metal.discover.inside.judge import Outcome, State, judge
+from metal.discover.inside.judge import Outcome, State, judge, unclear
 from metal.discover.inside.observe import observe_inside
 from metal.discover.match import Known
 from metal.doctor.examine import named
+from metal.errors import Cancelled, SettingsError
 from metal.settings.fleet import HostFacts
 from metal.site import Site
 
@@ -67,7 +68,12 @@ def look_inside(site: Site, names: Sequence[str], known: Sequence[Known], *, por
         if facts.hold or facts.lost:
             why = f"on hold: {facts.hold}" if facts.hold else "given up (lost: true)"
             return Outcome(facts.name, State.UNTOUCHED, why, asks=False)
-        return judge(by_name[facts.name], observe_inside(site, facts.name), known, port=port)
+        try:
+            return judge(by_name[facts.name], observe_inside(site, facts.name), known, port=port)
+        except (Cancelled, SettingsError):
+            raise
+        except Exception as error:  # whatever one host says is its own trouble, and none of the others'
+            return unclear(facts.name, error)
 
     site.run.progress(f"asks {len(hosts)} hosts for their BMCs")
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="inside") as threads:

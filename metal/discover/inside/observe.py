@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from metal.bmc.ipmi.channel import get_access, get_medium, is_lan, is_open
 from metal.bmc.ipmi.device import GET_DEVICE_ID, GET_DEVICE_ID_BYTES, decode_device_id
@@ -56,7 +57,19 @@ def observe_inside(site: Site, host: str, *, timeout: float = LOOK_SECONDS) -> I
         bmc, silence = ask_bmc(ssh, around)
     except (HostError, SettingsError) as error:
         return InsideSight(trouble=Trouble.of(error))
-    return InsideSight(around, facts.serial or "", facts.uuid or "", bmc, silence)
+    return InsideSight(around, _serial(facts.serial or ""), _uuid(facts.uuid or ""), bmc, silence)
+
+
+def _serial(text: str) -> str:
+    return text if text.isprintable() else ""
+
+
+def _uuid(text: str) -> str:
+    """Empty for what is none: firmware may have anything in its place."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""
 
 
 def ask_bmc(ssh: Ssh, around: Surroundings) -> tuple[OwnBmc | None, str]:

@@ -77,3 +77,13 @@ def test_a_range_that_cannot_be_looked_at_is_wrong_input(wrong: str, monkeypatch
 def test_the_help_says_what_the_exit_codes_mean() -> None:
     told = " ".join(CliRunner().invoke(discover.app, ["--help"]).output.split())
     assert [code for code in ("with 0 where", "with 1 where", "with 2 where") if code not in told] == []
+
+
+def test_what_a_bmc_says_steers_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "2\x1b[2J\n10.66.6.6: new"
+    found = discovery([Found("10.9.1.11", trouble=f"says {evil}"), Found("10.9.1.12", ipmi=True, system=evil)])
+    monkeypatch.setattr(room, "discover", lambda *given, **named: found)
+    done = CliRunner().invoke(discover.app, ["10.9.1.0/24"])
+    assert "\x1b" not in done.output
+    assert "10.9.1.11: not written: no login: says 2\\x1b[2J\\x0a10.66.6.6: new\n" in done.stderr
+    assert not [line for line in done.output.splitlines() if line.startswith("10.66.6.6")]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from metal.bmc.ipmi.lan import decode_address6
-from metal.discover.inside.ask import look_around, parse_surroundings
+from metal.bmc.rmcp.frames import Reply
+from metal.discover.inside.ask import look_around, parse_replies, parse_surroundings
 from metal.discover.inside.observe import FIRST, about_lan, ask_bmc
 from metal.discover.inside.sight import Lan, OwnBmc, Surroundings
 from tests.lab.inband import recorded, shim
@@ -120,3 +121,18 @@ def test_surroundings(tmp_path: Path) -> None:
         root=False, declared=True, modules=("ipmi_si", "ipmi_devintf"), maker="ACME", product="Server = 1"
     )
     assert parse_surroundings("uid=0\n").declared is None
+
+
+def test_what_stands_around_an_answer_is_no_part_of_it() -> None:
+    """Banners, blank lines, carriage returns and no-break spaces; a form feed or a NEL ends no line."""
+    for noise in ("\n", "Welcome to n1\n", "motd | 5 | x|\n", "\x0c", "0x06 0x01|0\n", "\x85\n"):
+        assert parse_replies(f"{noise}\n0x06 0x01|0| 20 81\r\n")[0] == {"0x06 0x01": Reply(0, b"\x20\x81")}, noise
+    for said in ("20\u00a081", "20 8", "cafe", "ab\x1ccd", "warn\x85 x"):
+        assert parse_replies(f"0x06 0x01|0|{said};20\n") == ({"0x06 0x01": Reply(0, b"\x20")}, ""), said
+    assert parse_replies("0x06 0x01|1|rsp=0xc1): no\n") == ({"0x06 0x01": Reply(0xC1, b"")}, "")
+
+
+def test_what_a_host_says_steers_no_terminal() -> None:
+    assert parse_replies("0x06 0x01|1|\x1b[2J no;\u200f way\r\n") == ({}, "\\x1b[2J no \\u200f way")
+    around = parse_surroundings("hello\n\nuid=0\r\nmaker=\x1b[31mACME\x85\n")
+    assert (around.root, around.maker) == (True, "\\x1b[31mACME")

@@ -156,3 +156,17 @@ def test_ipmi_over_lan_that_is_off_is_told_and_not_written() -> None:
     assert other.match.verdict is Verdict.OTHER_MACHINE
     assert "serial B2, not A1; IPMI over LAN is off there" in other.words
     assert not judge(known("n1", "10.9.1.11"), seen(shut)).asks, "the inventory has it already, for Redfish it may be"
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.5", "127.0.0.1", "224.0.0.1", "240.1.1.1", "255.255.255.255", "169.254.0.3"]
+)
+def test_an_address_that_is_no_bmcs_is_none(address: str) -> None:
+    for lan in (Lan(1, address, "static"), Lan(1, addresses6=((f"::ffff:{address}", "static"),))):
+        outcome = judge(NONE, seen(lan))
+        assert (outcome.state, outcome.match) == (State.NO_ADDRESS, None), lan
+
+
+@pytest.mark.parametrize("address", ["::1", "::", "ff02::1", "fe80::1"])
+def test_nor_is_one_of_ipv6(address: str) -> None:
+    assert judge(NONE, seen(Lan(1, addresses6=((address, "static"),)))).state is State.NO_ADDRESS
