@@ -194,6 +194,8 @@ def _tell(found: Discovery, written: Written, write: Path | None) -> None:
             line = f"{each.words}; --update changes it there"
         else:
             line = each.words + (f"; no login: {each.found.trouble}" if each.found.trouble else "")
+        if each.found.unshown and each.verdict is not Verdict.NEW:
+            line += f"; its BMC names other systems, and does not show them: {each.found.unshown}"
         typer.echo(one_line(f"{place}: {line}"), err=True)
     new = len(written.names)
     where = f", written to {write}" if write and new else ""

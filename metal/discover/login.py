@@ -113,6 +113,8 @@ class _Caller:
             raise
         except Exception as error:  # what it said over IPMI stands
             return replace(found, unread=_senseless(error))
+        if not systems.machines:
+            return replace(found, unread="shows no system")
         fitting = [each for each in systems.machines.values() if not systems.several or _same(each, machine)]
         if len(fitting) != 1:
             number = len(systems.machines) + len(systems.unshown)

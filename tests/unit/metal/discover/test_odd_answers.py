@@ -41,9 +41,13 @@ def serials(found: Discovery) -> list[str]:
 def test_members_that_are_no_list_are_none(redfish: Callable[..., Redfish], members: Any) -> None:  # noqa: F811
     tree = documents([ONE])
     tree[SYSTEMS]["Members"] = members
-    assert [each.found.trouble for each in look("127.0.0.1", port=redfish(tree=tree).port).matches] == [
-        "shows no system"
-    ]
+    responder = redfish(tree=tree)
+    ipmi = Ipmi(USER, PASSWORD)
+    try:
+        assert look("127.0.0.1", port=responder.port, ipmi=ipmi.port).matches[0].found.unread == "shows no system"
+    finally:
+        ipmi.close()
+    assert [each.found.trouble for each in look("127.0.0.1", port=responder.port).matches] == ["shows no system"]
     tree = documents([ONE])
     tree[f"{SYSTEMS}/1/EthernetInterfaces"]["Members"] = members
     found = look("127.0.0.1", port=redfish(tree=tree).port)
