@@ -120,7 +120,7 @@ class ProtocolChoice:
         path = self._path(key)
         try:
             return BmcProtocol(json.loads(path.read_text(encoding="utf-8"))["protocol"]) if path else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None  # it only saves a look
 
     def _write(self, key: _Key, protocol: BmcProtocol, deadline: Deadline) -> None:

@@ -12,7 +12,7 @@ from metal.bmc.power import Between, Outcome, settled_power, switch_cycle, switc
 from metal.bmc.protocol import BmcIdentity, BootDevice, BootTarget, Power
 from metal.bmc.quirks import BOOK, Treatment, asks_firmware, treatment_of
 from metal.bmc.redfish.boot import decode_override
-from metal.bmc.redfish.http import Answer
+from metal.bmc.redfish.http import Answer, is_path, is_sendable
 from metal.bmc.redfish.link import ROOT, RedfishLink
 from metal.bmc.redfish.messages import describe
 from metal.bmc.redfish.override import set_override
@@ -62,7 +62,8 @@ class RedfishBmc:
                     self.address, BmcFault.PROTOCOL, "does not speak Redfish", seen=f"{ROOT} is no service root"
                 )
             service.root = root
-        self._link.sessions = link_to(service.root, "Links", "Sessions") or self._link.sessions
+        if is_path(sessions := link_to(service.root, "Links", "Sessions")):
+            self._link.sessions = sessions
         self._learn()
         if self.address.host not in service.systems:
             service.systems[self.address.host] = find_system(self._link, service.root)
@@ -217,4 +218,6 @@ def _boot_of(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def _etag(answer: Answer) -> str:
-    return answer.headers.get("etag") or str(answer.json().get("@odata.etag") or "")
+    """Empty for none, and for one that cannot be said back."""
+    tag = answer.headers.get("etag") or str(answer.json().get("@odata.etag") or "")
+    return tag if is_sendable(tag) else ""

@@ -14,14 +14,28 @@ from metal.bmc.redfish.wire import Hangup, Silence, Wire
 from metal.bmc.rmcp.wire import Endpoint, Unreachable
 from metal.waiting import Deadline
 
-__all__ = ["Answer", "Garbled", "Http"]
+__all__ = ["Answer", "Garbled", "Http", "is_path", "is_sendable"]
 
 _LARGEST = 4 * 2**20
+_DEEPEST = 100  # maps and lists in one another
+_SHOWN = 80
 _LOOK = 3.0  # seconds for a look at a certificate that was refused
 
 
 class Garbled(Exception):
-    """What came is no answer in HTTP, or a larger one than any BMC has reason to give."""
+    """What came is no answer in HTTP, or a larger one than any BMC has reason to give; or what is to be sent, by its
+    word, cannot be.
+    """
+
+
+def is_sendable(value: str) -> bool:
+    """Whether what a BMC gave (a token, an ETag) can be said back to it in a header."""
+    return value.isascii() and value.isprintable()
+
+
+def is_path(path: str) -> bool:
+    """Whether what a BMC names can be asked for (RFC 9112, "Request Target")."""
+    return path.startswith("/") and is_sendable(path) and " " not in path
 
 
 @dataclass(frozen=True)
@@ -37,12 +51,26 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> dict[str, Any]:
-        """The body as a map; empty where it is none."""
+        """The body as a map; empty where it is none, or nested deeper than anything that a BMC has to tell."""
         try:
             data = json.loads(self.body or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
-        return data if isinstance(data, dict) else {}
+        return data if isinstance(data, dict) and not _is_deep(data) else {}
+
+
+def _is_deep(data: Any) -> bool:
+    level = [data]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class Http:
@@ -70,6 +98,8 @@ class Http:
         :raises Garbled: the answer makes no sense; likewise.
         :raises Cancelled: the run was cancelled.
         """
+        if not is_path(path):
+            raise Garbled(f"no path to ask for: {ascii(path)[:_SHOWN]}")
         self._wire.limit = limit
         content = None if body is None else json.dumps(body).encode()
         sent = {
@@ -100,7 +130,8 @@ class Http:
 
     def _exchange(self, method: str, path: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
         pool = self._pool or self._connect()
-        with pool.stream(method, self._base + path, headers=list(headers.items()), content=content) as response:
+        coded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+        with pool.stream(method, self._base + path, headers=coded, content=content) as response:
             read = bytearray()
             for chunk in response.iter_stream():
                 read += chunk

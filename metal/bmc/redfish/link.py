@@ -10,8 +10,8 @@ from typing import Any
 
 from metal.bmc.failure import failure
 from metal.bmc.pace import Pace
-from metal.bmc.redfish.http import Answer, Garbled, Http
-from metal.bmc.redfish.login import Authorization
+from metal.bmc.redfish.http import Answer, Garbled, Http, is_path
+from metal.bmc.redfish.login import SESSIONS, Authorization
 from metal.bmc.redfish.messages import describe, names_any
 from metal.bmc.redfish.trust import CertificateRefused
 from metal.bmc.redfish.wire import Hangup, Silence
@@ -24,10 +24,11 @@ from metal.waiting import Deadline
 __all__ = ["ROOT", "RedfishLink"]
 
 ROOT = "/redfish/v1/"
-_SESSIONS = "/redfish/v1/SessionService/Sessions"
 _PAUSE = 1.0  # seconds before a busy or restarting BMC is asked again
 _LONGEST_PAUSE = 10.0
 _BUSY = (429, 503)
+_SHOWN = 80
+_DIGITS = 9  # of a number of seconds that anybody means
 
 
 class RedfishLink:
@@ -43,7 +44,7 @@ class RedfishLink:
     ) -> None:
         self.address = address
         self.deadline = deadline
-        self.sessions = _SESSIONS
+        self.sessions = SESSIONS
         self._http = http
         self._patience = patience
         self._pace = pace
@@ -87,6 +88,14 @@ class RedfishLink:
         :param what: the request in field terms, for errors.
         :raises BmcError: TIMEOUT, UNREACHABLE, CERTIFICATE, AUTH, PRIVILEGE, NO_SLOT, PROTOCOL.
         """
+        if not is_path(path):
+            raise failure(
+                self.address,
+                BmcFault.PROTOCOL,
+                "names a resource by what is no path",
+                tried=(ascii(what)[1:-1][:_SHOWN],),
+                seen=ascii(path)[:_SHOWN],
+            )
         limit = self.deadline.within(self._patience)
         tried: list[str] = []
         busy: int | None = None
@@ -178,5 +187,8 @@ class RedfishLink:
 
 def _pause_of(answer: Answer) -> float:
     """As the BMC asks for by Retry-After, within reason."""
-    asked = answer.headers.get("retry-after", "")
-    return min(float(asked), _LONGEST_PAUSE) if asked.isdigit() and int(asked) else _PAUSE
+    asked = answer.headers.get("retry-after", "").strip()
+    if not (asked.isascii() and asked.isdigit()):
+        return _PAUSE
+    seconds = float(asked) if len(asked) <= _DIGITS else _LONGEST_PAUSE
+    return min(seconds, _LONGEST_PAUSE) or _PAUSE

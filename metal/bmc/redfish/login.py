@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable
 from enum import Enum
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from metal.bmc.failure import failure
-from metal.bmc.redfish.http import Answer, Garbled, Http
+from metal.bmc.redfish.http import Answer, Garbled, Http, is_path, is_sendable
 from metal.bmc.redfish.messages import SLOT_MESSAGES, describe, names_any
 from metal.bmc.redfish.trust import CertificateRefused
 from metal.bmc.redfish.wire import Hangup, Silence
@@ -18,7 +18,10 @@ from metal.settings.access import BmcAddress
 from metal.settings.credentials import BmcLogin
 from metal.waiting import Deadline, Run
 
-__all__ = ["Authorization", "session_path"]
+__all__ = ["SESSIONS", "Authorization", "session_path"]
+
+SESSIONS = "/redfish/v1/SessionService/Sessions"
+"""Where a BMC has its sessions that does not name another place."""
 
 # Requests that carry the password themselves, before a session is worth its two extra ones.
 _FEW = 2
@@ -113,15 +116,21 @@ class Authorization:
 
     def _open(self, limit: Deadline, tried: list[str]) -> None:
         body = {"UserName": self._login.user, "Password": self._login.password}
+        sessions = self._sessions()
         try:
-            answer = self._http.exchange("POST", self._sessions(), headers={}, body=body, limit=limit)
+            answer = self._http.exchange("POST", sessions, headers={}, body=body, limit=limit)
         except (Silence, Hangup, Garbled) as error:
             # There may be a session now whose name was not told: not another one, then.
             tried.append(f"open a session: {error}")
             return self._do_without(BmcFault.TIMEOUT, "gives no session", str(error), tried)
         if answer.ok and (token := answer.headers.get("x-auth-token")):
-            self._token, self._session = token, session_path(answer)
-            return None
+            self._session = session_path(answer, sessions)
+            if is_sendable(token):
+                self._token = token
+                return None
+            self._end()
+            tried.append("open a session: its token is no text that a header can hold")
+            return self._do_without(BmcFault.PROTOCOL, "gives no session", "a token that cannot be sent", tried)
         seen = self._describe(answer)
         tried.append(f"open a session: {seen}")
         if names_any(answer, self._full):
@@ -144,12 +153,16 @@ class Authorization:
         self._token = self._session = ""
         # The run may be cancelled and the deadline over: this is what must be done even then.
         limit = Run(clock=self._run.clock).deadline(_LOGOUT)
+        ways = [{"X-Auth-Token": token}] if token else []
+        if self._basic is not _Basic.REFUSED:
+            ways.append(self._password())
+        gone, seen = False, "it did not say which one that is"
         try:
-            answer = self._http.exchange("DELETE", session, headers={"X-Auth-Token": token}, body=None, limit=limit)
-            if answer.status in (_UNAUTHORIZED, _FORBIDDEN) and self._basic is not _Basic.REFUSED:
-                answer = self._http.exchange("DELETE", session, headers=self._password(), body=None, limit=limit)
-            gone = answer.ok or answer.status in (404, 410)
-            seen = self._describe(answer)
+            for way in ways if session else ():
+                answer = self._http.exchange("DELETE", session, headers=way, body=None, limit=limit)
+                gone, seen = answer.ok or answer.status in (404, 410), self._describe(answer)
+                if answer.status not in (_UNAUTHORIZED, _FORBIDDEN):
+                    break
         except (Unreachable, CertificateRefused, Silence, Hangup, Garbled) as error:
             gone, seen = False, str(error)
         if not gone:
@@ -175,6 +188,16 @@ def _offers_basic(answer: Answer) -> bool:
     return "basic" in answer.headers.get("www-authenticate", "").lower()
 
 
-def session_path(answer: Answer) -> str:
-    """Where the new session is: its header may hold a whole URL."""
-    return urlsplit(answer.headers.get("location") or str(answer.json().get("@odata.id") or "")).path
+def session_path(answer: Answer, sessions: str = SESSIONS) -> str:
+    """Where the new session is; empty where the answer does not say it.
+
+    :param sessions: the path that was asked for one. The header may hold a whole URL, a path, or one from here on.
+    """
+    for named in (answer.headers.get("location"), answer.json().get("@odata.id")):
+        try:
+            path = urlsplit(urljoin(sessions, named)).path if named and isinstance(named, str) else ""
+        except ValueError:
+            continue
+        if is_path(path):
+            return path
+    return ""

@@ -37,7 +37,8 @@ def decode_power_state(system: Mapping[str, Any]) -> Power | Between:
 
 def reset_action(system: Mapping[str, Any]) -> Mapping[str, Any]:
     """The reset action as the system describes it; empty where it has none."""
-    action = (system.get("Actions") or {}).get("#ComputerSystem.Reset")
+    actions = system.get("Actions")
+    action = actions.get("#ComputerSystem.Reset") if isinstance(actions, dict) else None
     return action if isinstance(action, dict) else {}
 
 
@@ -48,10 +49,11 @@ def offered_resets(action: Mapping[str, Any], info: Mapping[str, Any] | None = N
     :param info: the resource behind its `@Redfish.ActionInfo`, where it names one.
     """
     values = action.get("ResetType@Redfish.AllowableValues")
-    for parameter in (info or {}).get("Parameters") or ():
+    parameters = (info or {}).get("Parameters")
+    for parameter in parameters if isinstance(parameters, list) else ():
         if isinstance(parameter, dict) and parameter.get("Name") == "ResetType" and not values:
             values = parameter.get("AllowableValues")
-    return tuple(str(value) for value in values) if values else None
+    return tuple(str(value) for value in values) if values and isinstance(values, list) else None
 
 
 def reset_type(control: ChassisControl, offered: tuple[str, ...] | None) -> str | None:

@@ -166,13 +166,14 @@ def test_a_certificate_that_is_not_trusted_is_no_reason_to_speak_ipmi(redfish, i
     assert caught.value.fault is BmcFault.CERTIFICATE
 
 
-def test_a_memory_that_cannot_be_read_only_costs_a_look(redfish, ipmi, certificate, make_pool, tmp_path):
+@pytest.mark.parametrize("junk", ["{", "[]", '{"protocol": []}', "[" * 100_000])
+def test_a_memory_that_cannot_be_read_only_costs_a_look(redfish, ipmi, certificate, tmp_path, junk):
     memory = tmp_path / "protocols"
     address = auto(redfish(), ipmi, fingerprint=certificate.fingerprint)
     choice = ProtocolChoice(memory)
     choice.settle(address, Run().deadline(60))
     (line,) = memory.iterdir()
-    line.write_text("{")
+    line.write_text(junk)
     assert ProtocolChoice(memory).settle(address, Run().deadline(60)) == replace(
         address, protocol=BmcProtocol.REDFISH, port=address.redfish_port
     )
