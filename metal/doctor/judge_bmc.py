@@ -245,7 +245,7 @@ def _act_findings(seen: BmcSight) -> Iterator[Finding]:
             "boot",
             "boot-changed",
             f"its boot override was {boot.before} and is now {boot.left}: it could not be put back",
-            "set it by hand before the host is started again: `ipmitool chassis bootdev none` takes it away",
+            "set it by hand before the host is started again: over IPMI, `ipmitool chassis bootdev none` takes it away",
         )
 
 

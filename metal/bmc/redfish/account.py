@@ -10,7 +10,7 @@ from typing import Any
 from metal.bmc.account import Put
 from metal.bmc.failure import failure
 from metal.bmc.pace import Pace
-from metal.bmc.redfish.http import Answer, Garbled, Http
+from metal.bmc.redfish.http import Answer, Garbled, Http, is_sendable
 from metal.bmc.redfish.link import ROOT
 from metal.bmc.redfish.login import session_path
 from metal.bmc.redfish.messages import SLOT_MESSAGES, argument_of, describe, names_any
@@ -104,8 +104,8 @@ class RedfishAccount:
                 ) from None
             seen = describe(answer, (self._login.password,))
             tried.append(f"open a session: {seen}")
-            if answer.ok and (token := answer.headers.get("x-auth-token")):
-                self._token, self._session = token, session_path(answer)
+            if answer.ok and is_sendable(token := answer.headers.get("x-auth-token", "")) and token:
+                self._token, self._session = token, session_path(answer, sessions)
                 return
             fault = self._fault(answer)
             if fault not in (BmcFault.NO_SLOT, BmcFault.TIMEOUT):
