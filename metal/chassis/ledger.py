@@ -89,13 +89,7 @@ class Ledger:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise HostError(
-                "the local ledger line about it cannot be read",
-                fault=HostFault.NOT_READY,
-                host=host,
-                seen=reason(error, path),
-                next_step=needed(path),
-            ) from None
+            raise _shut("read", host, error, path) from None
         try:
             data = json.loads(text)
             return Entry(
@@ -125,13 +119,7 @@ class Ledger:
             fresh.write_text(json.dumps(asdict(entry)) + "\n", encoding="utf-8")
             fresh.replace(path)
         except OSError as error:
-            raise HostError(
-                "the local ledger line about it cannot be written",
-                fault=HostFault.NOT_READY,
-                host=host,
-                seen=reason(error, path),
-                next_step=needed(path),
-            ) from None
+            raise _shut("written", host, error, path) from None
 
     def note_probe(self, host: str) -> None:
         """Note that a probe begins."""
@@ -171,3 +159,14 @@ class Ledger:
 
     def _path(self, host: str) -> Path:
         return self._folder / f"{host}.json"
+
+
+def _shut(done: str, host: str, error: OSError, path: Path) -> HostError:
+    """:param done: what cannot be done with the line."""
+    return HostError(
+        f"the local ledger line about it cannot be {done}",
+        fault=HostFault.NOT_READY,
+        host=host,
+        seen=reason(error, path),
+        next_step=needed(path),
+    )

@@ -13,14 +13,12 @@ from metal.bmc.redfish.http import Answer
 from metal.bmc.redfish.link import RedfishLink
 from metal.bmc.redfish.messages import describe
 from metal.bmc.redfish.patch import PASSING, patch
+from metal.bmc.redfish.read_back import read_back
 from metal.errors import BmcError, BmcFault
-from metal.waiting import Pending, wait_until
 
 __all__ = ["set_override"]
 
 _ATTEMPTS = 3
-_SHOWS_WITHIN = 3.0  # seconds for an accepted override to be shown
-_POLL = 0.5
 
 
 class _Boot(Protocol):
@@ -40,7 +38,9 @@ def set_override(bmc: _Boot, link: RedfishLink, wanted: BootDevice, treatment: T
         if fits(seen, wanted):
             return
         answer = _write(bmc, link, wanted, treatment, tried)
-        seen = _read_back(bmc, link, wanted, patient=answer.ok)
+        seen = read_back(
+            link, "boot device", wanted, bmc.boot_device, lambda shown: fits(shown, wanted), patient=answer.ok
+        )
         tried.append(f"boot override {wanted}: {describe(answer)}, read back {seen}")
         if not answer.ok and answer.status not in PASSING:
             break
@@ -72,26 +72,6 @@ def _write(bmc: _Boot, link: RedfishLink, wanted: BootDevice, treatment: Treatme
     return patch(link, "boot override", override, tried)
 
 
-def _read_back(bmc: _Boot, link: RedfishLink, wanted: BootDevice, *, patient: bool) -> BootDevice:
-    last: list[BootDevice] = []
-
-    def probe() -> BootDevice | Pending:
-        last[:] = [bmc.boot_device()]
-        return last[0] if fits(last[0], wanted) or not patient else Pending(f"boot device {last[0]}")
-
-    try:
-        return wait_until(
-            f"boot device is {wanted}",
-            probe,
-            deadline=link.deadline.within(_SHOWS_WITHIN),
-            fail=lambda late, seen: _NotYetError(late, fault=BmcFault.NOT_APPLIED, seen=seen),
-            interval=_POLL,
-            host=link.address.host,
-        )
-    except _NotYetError:
-        return last[0]
-
-
 def _cure(seen: BootDevice, wanted: BootDevice) -> str:
     by_hand = "set the boot mode in the machine's firmware and take boot_mode out for this host"
     if wanted.efi is not None and replace(seen, efi=wanted.efi) == wanted:
@@ -101,10 +81,6 @@ def _cure(seen: BootDevice, wanted: BootDevice) -> str:
         f"{'' if wanted.efi is None else f'{by_hand}, or '}"
         "its family wants another treatment (docs/quirks.md); else update its firmware, or use protocol: ipmi"
     )
-
-
-class _NotYetError(BmcError):
-    """An accepted override is not shown yet."""
 
 
 def _not_offered(link: RedfishLink, wanted: BootDevice, reason: str) -> BmcError:

@@ -12,13 +12,11 @@ from metal.bmc.redfish.boot import PLAIN_TARGETS, Override, refused_target
 from metal.bmc.redfish.link import RedfishLink
 from metal.bmc.redfish.messages import describe
 from metal.bmc.redfish.patch import patch
-from metal.errors import BmcError, BmcFault
-from metal.waiting import Pending, wait_until
+from metal.bmc.redfish.read_back import read_back
+from metal.errors import BmcFault
 
 __all__ = ["Overtaken", "Standing", "put_back", "why_not_kept"]
 
-_SHOWS_WITHIN = 3.0  # seconds for an accepted override to be shown
-_POLL = 0.5
 _ALLOWABLE = "BootSourceOverrideTarget@Redfish.AllowableValues"
 # What these boot is named by another property, which a BMC may drop with them (DSP0268, `Boot`).
 _COMPANIONS = {
@@ -105,6 +103,9 @@ def put_back(
             raise Overtaken(now)
         return now
 
+    def look() -> Standing:
+        return Standing.of(bmc.read_boot()[0])
+
     now, status = own(bmc.read_boot()[0]), None
     if refused and now.same(before):
         return now
@@ -117,7 +118,7 @@ def put_back(
 
         answer = patch(link, "boot override", write, tried)
         tried.append(f"boot override {', '.join(body.values())}: {describe(answer)}")
-        now = _shown(bmc, link, before, patient=answer.ok)
+        now = read_back(link, "boot override", before, look, before.same, patient=answer.ok)
         if now.same(before):
             return now
         status = None if answer.ok else answer.status
@@ -153,27 +154,3 @@ def _ways(before: Standing, now: Standing, treatment: Treatment) -> Iterator[Ove
 def _override(enabled: str, target: str, mode: str) -> Override:
     override = {"BootSourceOverrideEnabled": enabled, "BootSourceOverrideTarget": target}
     return override | ({"BootSourceOverrideMode": mode} if mode else {})
-
-
-def _shown(bmc: _Boot, link: RedfishLink, wanted: Standing, *, patient: bool) -> Standing:
-    last: list[Standing] = []
-
-    def probe() -> Standing | Pending:
-        last[:] = [Standing.of(bmc.read_boot()[0])]
-        return last[0] if last[0].same(wanted) or not patient else Pending(f"boot override {last[0]}")
-
-    try:
-        return wait_until(
-            f"boot override is {wanted}",
-            probe,
-            deadline=link.deadline.within(_SHOWS_WITHIN),
-            fail=lambda late, seen: _NotYetError(late, fault=BmcFault.NOT_APPLIED, seen=seen),
-            interval=_POLL,
-            host=link.address.host,
-        )
-    except _NotYetError:
-        return last[0]
-
-
-class _NotYetError(BmcError):
-    """An accepted override is not shown yet."""
