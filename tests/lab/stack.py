@@ -8,6 +8,7 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,19 @@ class LabStack:
         )
         assert not check or done.returncode == 0, f"{host}: {command}\n{done.stdout}{done.stderr}"
         return done.stdout.strip()
+
+    def metalswarm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command as a user runs it, in the project's folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            cwd=self.project.folder,
+            env=self.project.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def tls(self, cluster: str = "blue", *, certificate: bool = True) -> ssl.SSLContext:
         authority = Authority.of(base64.b64decode(SEED), cluster, self.identity(cluster).ca)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -26,17 +25,7 @@ TOOL = "/usr/local/bin/ipmitool"
 
 
 def discover(stack: LabStack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command as a user runs it, in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", "discover", "--inside", *arguments],
-        cwd=stack.project.folder,
-        env=stack.project.variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return stack.metalswarm("discover", "--inside", *arguments)
 
 
 @pytest.mark.demand("H3")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
@@ -154,21 +153,8 @@ def test_nothing_secret_is_plain_in_state_or_process_lists(stack: LabStack) -> N
         assert stack.readable_by_all(host, [*secrets, "PRIVATE KEY-----"]) == []
 
 
-def metalswarm(stack: LabStack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        cwd=stack.project.folder,
-        env=stack.project.variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def test_status_asks_the_living_system_and_not_the_state(stack: LabStack) -> None:
-    done = metalswarm(stack, "status", "--json", "--stack", "dev")
+    done = stack.metalswarm("status", "--json", "--stack", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads(done.stdout)
     layers = ("power", "ready", "engine", "consul", "swarm", "manager")
@@ -181,7 +167,7 @@ def test_status_asks_the_living_system_and_not_the_state(stack: LabStack) -> Non
     stack.ssh("n5", "systemctl stop docker.socket docker")
     try:
         wait_for("the swarm notices", lambda: stack.swarm_nodes()["n5"]["state"] != "ready")
-        done = metalswarm(stack, "status", "--stack", "dev")
+        done = stack.metalswarm("status", "--stack", "dev")
         assert done.returncode == 1
         assert "stopped" in next(line for line in done.stdout.splitlines() if line.startswith("n5"))
         assert set(stack.refresh().expect().changes) == {"same", "update"}, "a refresh shows it as well"
@@ -194,7 +180,7 @@ def test_status_asks_the_living_system_and_not_the_state(stack: LabStack) -> Non
 
 def test_a_docker_context_is_all_that_a_client_needs(stack: LabStack, tmp_path) -> None:
     folder = tmp_path / "certs"
-    done = metalswarm(stack, "context", "blue", "--certs", str(folder), "--stack", "dev")
+    done = stack.metalswarm("context", "blue", "--certs", str(folder), "--stack", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "key.pem").stat().st_mode & 0o777 == 0o600
     context = ssl.create_default_context(cafile=str(folder / "ca.pem"))

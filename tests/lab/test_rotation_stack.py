@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,16 +47,7 @@ def stack(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> LabStack:
 
 def context(stack: LabStack, folder: Path) -> ssl.SSLContext:
     """What `metalswarm context` gives a person, as a client uses it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "context", "blue", "--certs", str(folder), "--stack", "dev"],
-        cwd=stack.project.folder,
-        env=stack.project.variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = stack.metalswarm("context", "blue", "--certs", str(folder), "--stack", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
     made = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     made.load_cert_chain(folder / "cert.pem", folder / "key.pem")

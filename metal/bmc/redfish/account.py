@@ -11,7 +11,7 @@ from metal.bmc.account import Put
 from metal.bmc.failure import failure
 from metal.bmc.pace import Pace
 from metal.bmc.redfish.http import Answer, Garbled, Http, is_sendable
-from metal.bmc.redfish.link import ROOT
+from metal.bmc.redfish.link import ROOT, untrusted
 from metal.bmc.redfish.login import session_path
 from metal.bmc.redfish.messages import SLOT_MESSAGES, argument_of, describe, names_any
 from metal.bmc.redfish.patch import patch
@@ -90,8 +90,7 @@ class RedfishAccount:
                 body = {"UserName": self._login.user, "Password": self._login.password}
                 answer = self.ask("POST", sessions, body=body, limit=limit)
             except CertificateRefused as refused:
-                seen = f"fingerprint {refused.seen}" if refused.seen else "no certificate"
-                raise failure(self._address, BmcFault.CERTIFICATE, refused.reason, tried=tried, seen=seen) from None
+                raise untrusted(self._address, refused) from None
             except Unreachable as error:
                 raise failure(
                     self._address, BmcFault.UNREACHABLE, "nothing answers there", tried=tried, seen=str(error)

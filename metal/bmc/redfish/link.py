@@ -21,7 +21,7 @@ from metal.settings.access import BmcAddress
 from metal.settings.credentials import BmcLogin
 from metal.waiting import Deadline
 
-__all__ = ["ROOT", "RedfishLink"]
+__all__ = ["ROOT", "RedfishLink", "untrusted"]
 
 ROOT = "/redfish/v1/"
 _PAUSE = 1.0  # seconds before a busy or restarting BMC is asked again
@@ -105,7 +105,7 @@ class RedfishLink:
                 own = {} if public else self._login.headers(limit, tried)
                 answer = self._http.exchange(method, path, headers={**(headers or {}), **own}, body=body, limit=limit)
             except CertificateRefused as refused:
-                raise self._untrusted(refused) from None
+                raise untrusted(self.address, refused) from None
             except Unreachable as error:
                 tried.append(f"connect: {error}")
                 if not self._reached:
@@ -171,18 +171,20 @@ class RedfishLink:
         words = f"is busy: no other answer to {what}{how}" if busy else f"no answer to {what}{how}"
         return failure(self.address, BmcFault.TIMEOUT, words, tried=tried, seen=seen, code=busy)
 
-    def _untrusted(self, refused: CertificateRefused) -> BmcError:
-        seen = f"fingerprint {refused.seen}" if refused.seen else "no certificate"
-        if refused.pinned:
-            seen += f", pinned {refused.pinned}"
-        return failure(self.address, BmcFault.CERTIFICATE, refused.reason, tried=("TLS handshake",), seen=seen)
-
     def close(self) -> None:
         """End session and connection; may be called again; never raises."""
         try:
             self._login.close()
         finally:
             self._http.close()
+
+
+def untrusted(address: BmcAddress, refused: CertificateRefused) -> BmcError:
+    """The error for a certificate that is not the one; nothing was sent."""
+    seen = f"fingerprint {refused.seen}" if refused.seen else "no certificate"
+    if refused.pinned:
+        seen += f", pinned {refused.pinned}"
+    return failure(address, BmcFault.CERTIFICATE, refused.reason, tried=("TLS handshake",), seen=seen)
 
 
 def _pause_of(answer: Answer) -> float:
